@@ -1,0 +1,60 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// One set of rules for every Swift target: memory safety is checked, warnings are errors.
+let settings: [SwiftSetting] = [
+    .strictMemorySafety(),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .testTarget(name: name + "Tests", dependencies: dependencies + [.init(stringLiteral: name)], swiftSettings: settings)
+}
+
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+
+let package = Package(
+    name: "holdfast",
+    products: [
+        .library(name: "ImageRepository", targets: ["ImageRepository", "Storage", "LocalStorage", "DiskImages"]),
+        .executable(name: "holdfast", targets: ["CommandLineTool"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
+    ],
+    targets: [
+        // C libraries and system calls, one thin module each.
+        .systemLibrary(name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
+        .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+        .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
+        .target(name: "CLinux"),
+
+        // The layers, each ignorant of those below it in this list.
+        module("Bytes", ["CLinux"]),
+        module("Chunking", ["Bytes"]),
+        module("Compression", ["Bytes", "CZstd"]),
+        module("RepositoryFormat", ["Bytes"]),
+        module("Sealing", ["Bytes", "RepositoryFormat", "CSodium", "CXXHash", "CLinux", crypto]),
+        module("Storage", ["Bytes"]),
+        module("LocalStorage", ["Bytes", "Storage", "CLinux"]),
+        module("DiskImages", ["Bytes", "CLinux"]),
+        module("Packing", ["Bytes", "Storage", "Sealing", "Compression", "RepositoryFormat"]),
+        module("ImageRepository", ["Bytes", "Storage", "Sealing", "Chunking", "RepositoryFormat", "Packing", "DiskImages", "CLinux"]),
+        .executableTarget(
+            name: "CommandLineTool",
+            dependencies: [
+                "Bytes", "Storage", "LocalStorage", "DiskImages", "ImageRepository", "Sealing", "CLinux",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: settings),
+    ],
+    swiftLanguageModes: [.v6]
+)

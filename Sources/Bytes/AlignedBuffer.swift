@@ -1,0 +1,57 @@
+import CLinux
+import Glibc
+
+/// Page-aligned memory of a fixed size, for direct I/O and for what the pipelines pass along.
+///
+/// One owner at a time uses it: whoever took it from a pool or a queue. That is what makes it `Sendable`.
+@safe
+public final class AlignedBuffer: @unchecked Sendable {
+    public static let alignment = 4096
+
+    /// How many bytes there are room for.
+    public let byteCapacity: Int
+    /// The memory itself; valid while the buffer is.
+    package let base: UnsafeMutableRawPointer
+
+    /// Memory is drawn from the kernel on first touch and is not zeroed by the call.
+    public init(byteCapacity: Int) {
+        precondition(byteCapacity > 0, "a buffer holds something")
+        let rounded = (byteCapacity + AlignedBuffer.alignment - 1) / AlignedBuffer.alignment * AlignedBuffer.alignment
+        var memory: UnsafeMutableRawPointer?
+        let result = unsafe posix_memalign(&memory, AlignedBuffer.alignment, rounded)
+        guard result == 0, let memory = unsafe memory else { fatalError("out of memory: \(rounded) bytes") }
+        self.byteCapacity = rounded
+        unsafe base = memory
+    }
+
+    deinit { unsafe free(base) }
+
+    /// Reads the first `byteCount` bytes.
+    public func withBytes<Result, Failure: Error>(
+        byteCount: Int, _ body: (Span<UInt8>) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        precondition(byteCount <= byteCapacity, "within the buffer")
+        let bytes = unsafe Span<UInt8>(_unsafeStart: base.assumingMemoryBound(to: UInt8.self), count: byteCount)
+        return try body(bytes)
+    }
+
+    /// Changes bytes within `range`.
+    public func withMutableBytes<Result, Failure: Error>(
+        in range: Range<Int>, _ body: (inout MutableSpan<UInt8>) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        precondition(range.lowerBound >= 0 && range.upperBound <= byteCapacity, "within the buffer")
+        var bytes = unsafe MutableSpan<UInt8>(
+            _unsafeStart: base.assumingMemoryBound(to: UInt8.self) + range.lowerBound, count: range.count)
+        return try body(&bytes)
+    }
+
+    package func zero(_ range: Range<Int>) {
+        precondition(range.lowerBound >= 0 && range.upperBound <= byteCapacity, "within the buffer")
+        unsafe memset(base + range.lowerBound, 0, range.count)
+    }
+
+    package func copy(_ source: UnsafeRawBufferPointer, at offset: Int) {
+        precondition(offset >= 0 && offset + source.count <= byteCapacity, "within the buffer")
+        if let start = source.baseAddress { unsafe memcpy(base + offset, start, source.count) }
+    }
+}

@@ -1,0 +1,80 @@
+/// 16 random bytes that name something which is not named by its content.
+public struct RandomID: Hashable, Sendable, BitwiseCopyable {
+    public static let byteCount = 16
+
+    package let low: UInt64
+    package let high: UInt64
+
+    /// - Precondition: `bytes` has exactly 16 bytes.
+    public init(_ bytes: some Collection<UInt8>) {
+        precondition(bytes.count == RandomID.byteCount, "a random id has 16 bytes")
+        var words: (UInt64, UInt64) = (0, 0)
+        for (position, byte) in bytes.enumerated() {
+            let shifted = UInt64(byte) << UInt64(8 * (position % 8))
+            if position < 8 { words.0 |= shifted } else { words.1 |= shifted }
+        }
+        (low, high) = words
+    }
+
+    /// Nil unless `hexadecimal` is 32 lower-case digits.
+    public init?(hexadecimal: some StringProtocol) {
+        guard let bytes = Hexadecimal.decode(hexadecimal), bytes.count == RandomID.byteCount else { return nil }
+        self.init(bytes)
+    }
+
+    public var bytes: [UInt8] {
+        [low, high].flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> (8 * UInt64($0))) } }
+    }
+
+    public var hexadecimal: String { Hexadecimal.encode(bytes) }
+}
+
+/// A random id of one kind of thing.
+public protocol RandomlyNamed: Hashable, Sendable, BitwiseCopyable, CustomStringConvertible {
+    var id: RandomID { get }
+    init(_ id: RandomID)
+}
+
+extension RandomlyNamed {
+    /// Nil unless `hexadecimal` is 32 lower-case digits.
+    public init?(hexadecimal: some StringProtocol) {
+        guard let id = RandomID(hexadecimal: hexadecimal) else { return nil }
+        self.init(id)
+    }
+
+    public var hexadecimal: String { id.hexadecimal }
+    public var description: String { hexadecimal }
+}
+
+/// Names one repository.
+public struct RepositoryID: RandomlyNamed {
+    public let id: RandomID
+    public init(_ id: RandomID) { self.id = id }
+}
+
+/// Names a set of keys; repositories that share it can exchange packs unopened.
+public struct KeyspaceID: RandomlyNamed {
+    public let id: RandomID
+    public init(_ id: RandomID) { self.id = id }
+}
+
+/// Names a session, and the snapshot that the session commits.
+public struct SessionID: RandomlyNamed {
+    public let id: RandomID
+    public init(_ id: RandomID) { self.id = id }
+}
+
+/// A snapshot is named by the session that committed it.
+public typealias SnapshotID = SessionID
+
+/// Names a key slot.
+public struct SlotID: RandomlyNamed {
+    public let id: RandomID
+    public init(_ id: RandomID) { self.id = id }
+}
+
+/// Names the data key of one writing session in a pack's key table.
+public struct SessionKeyID: RandomlyNamed {
+    public let id: RandomID
+    public init(_ id: RandomID) { self.id = id }
+}

@@ -1,0 +1,89 @@
+#define _GNU_SOURCE
+#include "CLinux.h"
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <linux/fs.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/uio.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#ifndef RWF_DONTCACHE
+#define RWF_DONTCACHE 0x00000080
+#endif
+
+const int holdfast_o_direct = O_DIRECT;
+const int holdfast_o_tmpfile = O_TMPFILE;
+const int holdfast_seek_data = SEEK_DATA;
+const int holdfast_seek_hole = SEEK_HOLE;
+
+int holdfast_open(const char *path, int flags, unsigned int mode) { return open(path, flags, mode); }
+int holdfast_openat(int directory, const char *path, int flags, unsigned int mode) { return openat(directory, path, flags, mode); }
+
+int holdfast_rename_no_replace(const char *from, const char *to) {
+    return (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 1 /* RENAME_NOREPLACE */);
+}
+
+int holdfast_clear_direct(int descriptor) {
+    int flags = fcntl(descriptor, F_GETFL);
+    return flags < 0 ? -1 : fcntl(descriptor, F_SETFL, flags & ~O_DIRECT);
+}
+
+int holdfast_try_lock(int descriptor) {
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 0};
+    return fcntl(descriptor, F_OFD_SETLK, &lock);
+}
+
+int holdfast_device_byte_count(int descriptor, uint64_t *byte_count) { return ioctl(descriptor, BLKGETSIZE64, byte_count); }
+int holdfast_device_logical_sector(int descriptor, uint32_t *byte_count) { return ioctl(descriptor, BLKSSZGET, byte_count); }
+int holdfast_device_physical_sector(int descriptor, uint32_t *byte_count) { return ioctl(descriptor, BLKPBSZGET, byte_count); }
+int holdfast_device_flush_cache(int descriptor) { return ioctl(descriptor, BLKFLSBUF, 0); }
+
+int holdfast_device_discard(int descriptor, uint64_t offset, uint64_t byte_count) {
+    uint64_t range[2] = {offset, byte_count};
+    return ioctl(descriptor, BLKDISCARD, range);
+}
+
+int holdfast_device_zero_out(int descriptor, uint64_t offset, uint64_t byte_count) {
+    uint64_t range[2] = {offset, byte_count};
+    return ioctl(descriptor, BLKZEROOUT, range);
+}
+
+int holdfast_punch_hole(int descriptor, uint64_t offset, uint64_t byte_count) {
+    return fallocate(descriptor, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)byte_count);
+}
+
+intptr_t holdfast_read_uncached(int descriptor, void *bytes, size_t byte_count, int64_t offset) {
+    struct iovec vector = {.iov_base = bytes, .iov_len = byte_count};
+    return preadv2(descriptor, &vector, 1, offset, RWF_DONTCACHE);
+}
+
+int holdfast_idle_io_priority(void) {
+    return (int)syscall(SYS_ioprio_set, 1 /* IOPRIO_WHO_PROCESS */, 0, 3 << 13 /* IOPRIO_CLASS_IDLE */);
+}
+
+void holdfast_keep_large_blocks(void) {
+    mallopt(M_MMAP_THRESHOLD, 64 << 20);
+    mallopt(M_TRIM_THRESHOLD, 128 << 20);
+    mallopt(M_ARENA_MAX, 4);
+}
+
+int holdfast_forbid_core_dumps(void) {
+    struct rlimit none = {0, 0};
+    int limited = setrlimit(RLIMIT_CORE, &none);
+    return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) | limited;
+}
+
+uint64_t holdfast_file_system_type(const char *path) {
+    struct statfs information;
+    return statfs(path, &information) == 0 ? (uint64_t)information.f_type : 0;
+}
+
+uint32_t holdfast_major(uint64_t device) { return major(device); }
+uint32_t holdfast_minor(uint64_t device) { return minor(device); }

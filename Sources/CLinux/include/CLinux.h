@@ -1,0 +1,46 @@
+// The Linux constants and variadic calls that Swift cannot import, and nothing else.
+#ifndef HOLDFAST_CLINUX_H
+#define HOLDFAST_CLINUX_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+extern const int holdfast_o_direct;
+extern const int holdfast_o_tmpfile;
+extern const int holdfast_seek_data;
+extern const int holdfast_seek_hole;
+
+// open(2), openat(2)
+int holdfast_open(const char *path, int flags, unsigned int mode);
+int holdfast_openat(int directory, const char *path, int flags, unsigned int mode);
+// renameat2(2) with RENAME_NOREPLACE
+int holdfast_rename_no_replace(const char *from, const char *to);
+// fcntl(2): clears O_DIRECT on an open descriptor
+int holdfast_clear_direct(int descriptor);
+// fcntl(2) F_OFD_SETLK, whole file: 0 locked, -1 errno
+int holdfast_try_lock(int descriptor);
+// ioctl(2) BLKGETSIZE64, BLKSSZGET, BLKPBSZGET, BLKFLSBUF
+int holdfast_device_byte_count(int descriptor, uint64_t *byte_count);
+int holdfast_device_logical_sector(int descriptor, uint32_t *byte_count);
+int holdfast_device_physical_sector(int descriptor, uint32_t *byte_count);
+int holdfast_device_flush_cache(int descriptor);
+// ioctl(2) BLKDISCARD, BLKZEROOUT over a byte range
+int holdfast_device_discard(int descriptor, uint64_t offset, uint64_t byte_count);
+int holdfast_device_zero_out(int descriptor, uint64_t offset, uint64_t byte_count);
+// fallocate(2) FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE
+int holdfast_punch_hole(int descriptor, uint64_t offset, uint64_t byte_count);
+// preadv2(2) with RWF_DONTCACHE; EOPNOTSUPP where the kernel or file system has no such flag
+intptr_t holdfast_read_uncached(int descriptor, void *bytes, size_t byte_count, int64_t offset);
+// ioprio_set(2): this thread into the idle class
+int holdfast_idle_io_priority(void);
+// mallopt(3): keep large blocks instead of returning them to the kernel on every free
+void holdfast_keep_large_blocks(void);
+// prctl(2) PR_SET_DUMPABLE 0 and setrlimit(2) RLIMIT_CORE 0
+int holdfast_forbid_core_dumps(void);
+// statfs(2): the file system's magic number, 0 and errno on error
+uint64_t holdfast_file_system_type(const char *path);
+// major and minor of a device number
+uint32_t holdfast_major(uint64_t device);
+uint32_t holdfast_minor(uint64_t device);
+
+#endif

@@ -1,0 +1,24 @@
+/// Where an image is restored to. Safe to use from several threads, except an ordered one.
+public protocol ImageWriter: Sendable {
+    /// Whether writes must come in order, without gaps or overlaps, as on a pipe.
+    var isOrdered: Bool { get }
+
+    /// Whether everything not yet written already reads as zeros, as in a new sparse file.
+    var isBlank: Bool { get }
+
+    /// Called once before the first write: sets or checks the size.
+    ///
+    /// - Throws: `.tooSmall` when the image does not fit.
+    func prepare(byteCount: UInt64) throws(ImageError)
+
+    func write(_ bytes: Span<UInt8>, at offset: UInt64) throws(ImageError)
+
+    /// Makes a range read as zeros, with holes or discards where that is known to give zeros.
+    func writeZeros(at offset: UInt64, byteCount: UInt64) throws(ImageError)
+
+    /// Reads back what the target holds now; only for targets that are not ordered.
+    func read(at offset: UInt64, into bytes: inout MutableSpan<UInt8>) throws(ImageError) -> Int
+
+    /// Returns when everything written is durable.
+    func finish() throws(ImageError)
+}
