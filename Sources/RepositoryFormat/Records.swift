@@ -1,0 +1,137 @@
+public import Bytes
+
+/// One step in the life of a snapshot, `marks/<snapshot id>.<n>`. Section: Specs/format/records.md.
+///
+/// Marks form a chain, n = 0, 1, 2 …; creating the next n if it is absent settles every race.
+public struct Mark: Equatable, Sendable {
+    public enum Kind: String, CaseIterable, Sendable {
+        case forget
+        case undelete
+        case protect
+        case unprotect
+        /// For ever: the snapshot is no root any more.
+        case final
+    }
+
+    public var kind: Kind
+    public var snapshot: SnapshotID
+    public var number: UInt64
+    /// RFC 3339, UTC.
+    public var time: String
+
+    public init(kind: Kind, snapshot: SnapshotID, number: UInt64, time: String) {
+        self.kind = kind
+        self.snapshot = snapshot
+        self.number = number
+        self.time = time
+    }
+
+    public var body: [UInt8] {
+        let json: JSONValue = [
+            "kind": .string(kind.rawValue), "snapshot_id": .string(snapshot.hexadecimal), "number": .count(number), "time": .string(time),
+        ]
+        return json.encoded
+    }
+
+    public init(body: some Collection<UInt8>) throws(FormatError) {
+        let json = try JSONValue(parsing: body)
+        guard let kind = Kind(rawValue: try json.string("kind")) else { throw .member("kind") }
+        self.kind = kind
+        snapshot = SnapshotID(try json.randomID("snapshot_id"))
+        number = try json.count("number", limit: UInt64(Int64.max))
+        time = try json.string("time")
+    }
+}
+
+/// A registered writer or maintainer, `sessions/<id>`. Section: Specs/format/records.md.
+public struct SessionRecord: Equatable, Sendable {
+    /// "backup", "reader", "prune" and others.
+    public var kind: String
+    public var host: String
+    public var processID: UInt64
+    public var startTime: String
+    public var tool: String
+
+    public init(kind: String, host: String, processID: UInt64, startTime: String, tool: String) {
+        self.kind = kind
+        self.host = host
+        self.processID = processID
+        self.startTime = startTime
+        self.tool = tool
+    }
+
+    public var body: [UInt8] {
+        let json: JSONValue = [
+            "kind": .string(kind), "host": .string(host), "process_id": .count(processID), "start_time": .string(startTime),
+            "tool": .string(tool),
+        ]
+        return json.encoded
+    }
+
+    public init(body: some Collection<UInt8>) throws(FormatError) {
+        let json = try JSONValue(parsing: body)
+        kind = try json.string("kind")
+        host = try json.string("host")
+        processID = try json.count("process_id", limit: UInt64(Int64.max))
+        startTime = try json.string("start_time")
+        tool = try json.string("tool")
+    }
+}
+
+/// Packs that writers must no longer count on, `condemned/<id>`. Section: Specs/format/records.md.
+public struct CondemnedList: Equatable, Sendable {
+    /// "prune", or "damaged" for packs found broken.
+    public var kind: String
+    public var dataPacks: [PackID]
+    public var mapPacks: [PackID]
+
+    public init(kind: String, dataPacks: [PackID], mapPacks: [PackID]) {
+        self.kind = kind
+        self.dataPacks = dataPacks
+        self.mapPacks = mapPacks
+    }
+
+    public var body: [UInt8] {
+        let json: JSONValue = [
+            "kind": .string(kind), "packs": .strings(dataPacks.map(\.hexadecimal)), "maps": .strings(mapPacks.map(\.hexadecimal)),
+        ]
+        return json.encoded
+    }
+
+    public init(body: some Collection<UInt8>) throws(FormatError) {
+        let json = try JSONValue(parsing: body)
+        kind = try json.string("kind")
+        dataPacks = try CondemnedList.packs(json, "packs")
+        mapPacks = try CondemnedList.packs(json, "maps")
+    }
+
+    private static func packs(_ json: JSONValue, _ name: String) throws(FormatError) -> [PackID] {
+        var packs: [PackID] = []
+        for text in try json.strings(name, limit: 1 << 20) {
+            guard let digest = Digest(hexadecimal: text) else { throw .member(name) }
+            packs.append(PackID(digest))
+        }
+        return packs
+    }
+}
+
+/// Takes the slot `snapshots/<session id>` of a session that a maintainer ended. Section: Specs/format/records.md.
+public struct AbortRecord: Equatable, Sendable {
+    public var session: SessionID
+    public var reason: String
+    public var time: String
+
+    public init(session: SessionID, reason: String, time: String) { (self.session, self.reason, self.time) = (session, reason, time) }
+
+    public var body: [UInt8] {
+        let json: JSONValue = ["session_id": .string(session.hexadecimal), "reason": .string(reason), "time": .string(time)]
+        return json.encoded
+    }
+
+    public init(body: some Collection<UInt8>) throws(FormatError) {
+        let json = try JSONValue(parsing: body)
+        session = SessionID(try json.randomID("session_id"))
+        reason = try json.string("reason")
+        time = try json.string("time")
+    }
+}
