@@ -1,0 +1,104 @@
+package import Bytes
+import CSodium
+import CXXHash
+import Crypto
+package import RepositoryFormat
+
+/// All keys that derive from the member secret. Section: Specs/format/keys.md, “Hierarchy”.
+package final class MemberKeys: Sendable {
+    package let epoch: UInt32
+    package let chunkerKey: SecretBytes
+    package let metadataKey: SecretBytes
+    package let mapSegmentKey: SecretBytes
+    package let segmentInputKey: SecretBytes
+    private let dataChunkKey: SymmetricKey
+    private let mapChunkKey: SymmetricKey
+    private let fingerprintKey: SymmetricKey
+    private let segmentDigestKey: SymmetricKey
+    private let saltKey: SymmetricKey
+    private let fingerprintSecret: SecretBytes
+
+    package static let fingerprintSecretByteCount = 192
+    package static let gearTableByteCount = 2048
+
+    package init(memberSecret: SecretBytes, epoch: UInt32) {
+        func symmetric(_ number: UInt64) -> SymmetricKey {
+            unsafe Sodium.memberSubkey(number, of: memberSecret).withBytes { unsafe SymmetricKey(data: $0) }
+        }
+        self.epoch = epoch
+        dataChunkKey = symmetric(1)
+        mapChunkKey = symmetric(2)
+        chunkerKey = Sodium.memberSubkey(3, of: memberSecret)
+        fingerprintKey = symmetric(4)
+        fingerprintSecret = Sodium.deterministicBytes(
+            MemberKeys.fingerprintSecretByteCount, seed: Sodium.memberSubkey(5, of: memberSecret))
+        metadataKey = Sodium.memberSubkey(6, of: memberSecret)
+        mapSegmentKey = Sodium.memberSubkey(7, of: memberSecret)
+        segmentInputKey = Sodium.memberSubkey(8, of: memberSecret)
+        saltKey = symmetric(9)
+        segmentDigestKey = symmetric(10)
+    }
+
+    /// The 2048 bytes that the chunker reads as 256 little-endian words.
+    package func gearTableBytes() -> [UInt8] {
+        unsafe Sodium.deterministicBytes(MemberKeys.gearTableByteCount, seed: chunkerKey).withBytes { unsafe Array($0) }
+    }
+
+    /// HMAC-SHA-256 over the whole plaintext of a chunk.
+    package func chunkID(_ kind: PackDirectory.Kind, _ plaintext: UnsafeRawBufferPointer) -> ChunkID {
+        unsafe ChunkID(hmac(kind == .data ? dataChunkKey : mapChunkKey, plaintext))
+    }
+
+    /// 16 bytes that tell whether these bytes are the parent's.
+    package func fingerprint(_ bytes: UnsafeRawBufferPointer) -> Fingerprint {
+        let code = unsafe keyedHash(bytes, fingerprintKey)
+        return Fingerprint(low: code.words.0, high: code.words.1)
+    }
+
+    /// Lets a sealed segment be checked without its key.
+    package func segmentDigest(_ sealed: UnsafeRawBufferPointer) -> RandomID {
+        let code = unsafe keyedHash(sealed, segmentDigestKey)
+        return RandomID(code.bytes.prefix(RandomID.byteCount))
+    }
+
+    /// A salt that is unlike any other even if the random generator repeats itself.
+    package func salt(for content: some Collection<UInt8>) -> Bytes.Digest {
+        let message = Array(content) + Sodium.randomBytes(32)
+        return unsafe message.withUnsafeBytes { unsafe hmac(saltKey, $0) }
+    }
+
+    private func keyedHash(_ bytes: UnsafeRawBufferPointer, _ key: SymmetricKey) -> Bytes.Digest {
+        let hash = unsafe fingerprintSecret.withBytes { secret in
+            unsafe XXH3_128bits_withSecret(bytes.baseAddress, bytes.count, secret.baseAddress!, secret.count)
+        }
+        var message = (hash.low64.littleEndian, hash.high64.littleEndian, UInt64(bytes.count).littleEndian)
+        return unsafe withUnsafeBytes(of: &message) { unsafe hmac(key, $0) }
+    }
+
+    private func hmac(_ key: SymmetricKey, _ message: UnsafeRawBufferPointer) -> Bytes.Digest {
+        let code = unsafe HMAC<SHA256>.authenticationCode(for: message, using: key)
+        return unsafe code.withUnsafeBytes { bytes in
+            func word(_ index: Int) -> UInt64 { unsafe UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: index * 8, as: UInt64.self)) }
+            return Digest(words: (word(0), word(1), word(2), word(3)))
+        }
+    }
+}
+
+/// SHA-256 of bytes that arrive in pieces: names of packs, digests of objects.
+package struct ObjectDigest {
+    private var state = SHA256()
+
+    package init() {}
+
+    package mutating func update(_ bytes: UnsafeRawBufferPointer) { unsafe state.update(data: bytes) }
+
+    package consuming func finish() -> Bytes.Digest {
+        Digest(Array(state.finalize()))
+    }
+
+    package static func of(_ bytes: [UInt8]) -> Bytes.Digest {
+        var digest = ObjectDigest()
+        unsafe bytes.withUnsafeBytes { unsafe digest.update($0) }
+        return digest.finish()
+    }
+}
