@@ -24,6 +24,7 @@ let package = Package(
     name: "holdfast",
     products: [
         .library(name: "ImageRepository", targets: ["ImageRepository", "Storage", "LocalStorage", "DiskImages"]),
+        .library(name: "Kernels", targets: ["Chunking", "Compression"]),
         .executable(name: "holdfast", targets: ["CommandLineTool"]),
     ],
     dependencies: [
@@ -55,6 +56,9 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
+
+        tests("Chunking", ["CSodium"]),
+        tests("Compression", ["CZstd"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -1,0 +1,74 @@
+import CZstd
+
+/// Compresses one segment after another with zstd, each into a frame of its own.
+///
+/// It keeps its working memory from call to call (about 1 MiB at level 2, 60 MiB at level 12), so each worker has one of its own.
+@safe
+public final class SegmentCompressor {
+    /// zstd's levels that may be asked for.
+    public static let levels = 1...12
+    /// The largest window written, as a power of two. Only segments beyond 2 MiB could have a larger one.
+    private static let windowLogMax = 21
+    /// A segment that does not shrink by this many hundredths is stored as it is.
+    private static let gainPercentMin = 3
+
+    private let context: OpaquePointer
+
+    public init() {
+        guard let context = unsafe ZSTD_createCCtx() else { fatalError("out of memory for a compressor") }
+        unsafe self.context = context
+    }
+
+    deinit { unsafe ZSTD_freeCCtx(context) }
+
+    /// Compresses `source` to the start of `destination`, which may then hold anything beyond the result.
+    ///
+    /// The frame states its content size and has no checksum: segments are sealed.
+    ///
+    /// - Returns: how many bytes the frame has, or nil if that would save less than about 3 %, in which case `source` is to
+    ///   be stored as it is.
+    /// - Throws: `CompressionError.failed`, when memory is short.
+    /// - Precondition: `source` has at most 8 MiB, `destination` is not shorter than `source`, `level` is one of `levels`.
+    public func compress(
+        _ source: Span<UInt8>, into destination: inout MutableSpan<UInt8>, level: Int
+    ) throws(CompressionError) -> Int? {
+        try unsafe destination.withUnsafeMutableBytes { destination throws(CompressionError) in
+            try unsafe source.withUnsafeBytes { source throws(CompressionError) in
+                try unsafe compress(source, into: destination, level: level)
+            }
+        }
+    }
+
+    /// The same for memory that the caller answers for: both must be valid during the call and must not overlap.
+    public func compress(
+        _ source: UnsafeRawBufferPointer, into destination: UnsafeMutableRawBufferPointer, level: Int
+    ) throws(CompressionError) -> Int? {
+        precondition(SegmentCompressor.levels.contains(level), "a level that may be asked for")
+        precondition(source.count <= SegmentLimits.decodedByteCountMax, "no segment is longer")
+        precondition(destination.count >= source.count, "the result has room")
+
+        // zstd is given no more room than a worthwhile result needs, and stops when that is not enough. (It wants up to
+        // eight bytes more than it ends up using: so exact is the limit, and so exact it needs to be.)
+        let gainMin = (source.count * SegmentCompressor.gainPercentMin + 99) / 100
+        guard gainMin > 0 else { return nil }
+        // A frame that was given up leaves the context in its middle, where parameters cannot be set.
+        let reset = unsafe ZSTD_CCtx_reset(context, ZSTD_reset_session_only)
+        guard ZSTD_isError(reset) == 0 else { throw .failed(reason: zstdReason(reset)) }
+        try set(ZSTD_c_compressionLevel, Int32(level))
+        try set(ZSTD_c_contentSizeFlag, 1)
+        try set(ZSTD_c_checksumFlag, 0)
+        // 0 leaves the window to the level, which never makes it larger than the source needs.
+        let mayExceed = source.count > 1 << SegmentCompressor.windowLogMax
+        try set(ZSTD_c_windowLog, mayExceed ? Int32(SegmentCompressor.windowLogMax) : 0)
+        let result = unsafe ZSTD_compress2(
+            context, destination.baseAddress, source.count - gainMin, source.baseAddress, source.count)
+        guard ZSTD_isError(result) != 0 else { return result }
+        if ZSTD_getErrorCode(result) == ZSTD_error_dstSize_tooSmall { return nil }
+        throw .failed(reason: zstdReason(result))
+    }
+
+    private func set(_ parameter: ZSTD_cParameter, _ value: Int32) throws(CompressionError) {
+        let result = unsafe ZSTD_CCtx_setParameter(context, parameter, value)
+        guard ZSTD_isError(result) == 0 else { throw .failed(reason: zstdReason(result)) }
+    }
+}
