@@ -26,6 +26,8 @@ const int holdfast_seek_hole = SEEK_HOLE;
 int holdfast_open(const char *path, int flags, unsigned int mode) { return open(path, flags, mode); }
 int holdfast_openat(int directory, const char *path, int flags, unsigned int mode) { return openat(directory, path, flags, mode); }
 
+int holdfast_pipe(int *ends) { return pipe2(ends, O_CLOEXEC); }
+
 int holdfast_rename_no_replace(const char *from, const char *to) {
     return (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 1 /* RENAME_NOREPLACE */);
 }

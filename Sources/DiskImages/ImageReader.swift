@@ -30,6 +30,20 @@ public protocol ImageReader: Sendable {
     /// Returns how many bytes were read: fewer than asked for only where the source now ends.
     /// - Throws: `.unreadable` where the device cannot deliver; then nothing is said of the bytes before that place.
     func read(at offset: UInt64, into bytes: inout MutableSpan<UInt8>) throws(ImageError) -> Int
+
+    /// How large the source is now: less than `byteCount` if it shrank, more if it grew.
+    func currentByteCount() throws(ImageError) -> UInt64
+
+    /// Says that a range will be read soon, so that it may be fetched meanwhile. It does not wait and cannot fail.
+    ///
+    /// What a file or device fetches this way stays in the page cache.
+    func prefetch(at offset: UInt64, byteCount: UInt64)
+}
+
+extension ImageReader {
+    public func currentByteCount() throws(ImageError) -> UInt64 { byteCount }
+
+    public func prefetch(at offset: UInt64, byteCount: UInt64) {}
 }
 
 /// Bytes that come in order, once: standard input, or the output of a command.

@@ -13,6 +13,8 @@ extern const int holdfast_seek_hole;
 // open(2), openat(2)
 int holdfast_open(const char *path, int flags, unsigned int mode);
 int holdfast_openat(int directory, const char *path, int flags, unsigned int mode);
+// pipe2(2) with O_CLOEXEC: the reading side, then the writing side
+int holdfast_pipe(int *ends);
 // renameat2(2) with RENAME_NOREPLACE
 int holdfast_rename_no_replace(const char *from, const char *to);
 // fcntl(2): clears O_DIRECT on an open descriptor

@@ -1,0 +1,43 @@
+/// Finds out who uses a block device, so that a refusal can name him.
+///
+/// The kernel's own answer is `EBUSY` on an exclusive open and says nothing more. It also says nothing of a loop device on top,
+/// which claims its backing device only while it is set up.
+enum DeviceUsage {
+    /// Nil when nobody is known to use the device, its partitions, or the disk it is a part of as a whole.
+    static func reason(_ device: BlockDevice) throws(ImageError) -> String? {
+        let mounts = try MountTable.current()
+        if let use = try use(of: device, mounts) { return use }
+        for partition in try device.partitions() {
+            if let use = try use(of: partition, mounts) { return "its partition \(try partition.name()): \(use)" }
+        }
+        if let disk = try device.wholeDisk(), let use = try use(of: disk, mounts) {
+            return "its disk \(try disk.name()): \(use)"
+        }
+        return nil
+    }
+
+    private static func use(of device: BlockDevice, _ mounts: MountTable) throws(ImageError) -> String? {
+        if let place = try mounts.mountPoint(of: device.number) { return "mounted at \(place)" }
+        if try isSwap(device) { return "used as swap space" }
+        if let holder = try device.holders().first {
+            if let name = try holder.mapperName() { return "part of \(name)" }
+            return "part of \(try holder.name())"
+        }
+        for loop in try BlockDevice.loops() {
+            guard let path = try loop.backingFile(), let status = try FileStatus.of(path) else { continue }
+            if status.kind == .blockDevice, status.device == device.number { return "behind /dev/\(try loop.name())" }
+        }
+        return nil
+    }
+
+    private static func isSwap(_ device: BlockDevice) throws(ImageError) -> Bool {
+        let table = try KernelFiles.text("/proc/swaps") ?? ""
+        // The first line is a heading; the path is the first column.
+        for line in table.split(separator: "\n").dropFirst() {
+            let path = MountTable.unescaped(line.prefix { $0 != " " && $0 != "\t" })
+            guard let status = try FileStatus.of(path) else { continue }
+            if status.kind == .blockDevice, status.device == device.number { return true }
+        }
+        return false
+    }
+}

@@ -1,0 +1,104 @@
+import CLinux
+import Glibc
+import Synchronization
+
+/// Restores into a regular file: a new sparse one, or one that is there already.
+public final class FileImageWriter: ImageWriter {
+    public let isOrdered = false
+    /// True for a file that was just created or held nothing.
+    public let isBlank: Bool
+
+    private let path: String
+    /// Stays right when the working folder changes.
+    private let resolvedPath: String
+    private let file: FileDescriptor
+    private let wasCreated: Bool
+    private let isFinished = Atomic<Bool>(false)
+    private let punchesHoles = Atomic<Bool>(true)
+
+    /// Creates the file, readable by its owner alone: an image holds everything the disk held.
+    ///
+    /// - Throws: `.unsuitable` when there is a file and `allowExisting` is false, or when there is something else.
+    public init(path: String, allowExisting: Bool) throws(ImageError) {
+        self.path = path
+        var wasCreated = true
+        file = try FileImageWriter.open(path, allowExisting, &wasCreated)
+        self.wasCreated = wasCreated
+        resolvedPath = try AbsolutePath.resolved(path)
+        do throws(SystemError) { isBlank = try file.status().byteCount == 0 } catch { throw error.image(path, "stat") }
+    }
+
+    private static func open(_ path: String, _ allowExisting: Bool, _ wasCreated: inout Bool) throws(ImageError) -> FileDescriptor {
+        do throws(SystemError) {
+            return try FileDescriptor(opening: path, flags: O_RDWR | O_CREAT | O_EXCL)
+        } catch {
+            guard error.number == EEXIST else { throw error.image(path, "create") }
+        }
+        wasCreated = false
+        guard allowExisting else { throw .unsuitable(path: path, reason: "it exists already; it is overwritten only on request") }
+        guard let status = try FileStatus.of(path) else { throw .unsuitable(path: path, reason: "it is a link to nothing") }
+        guard status.kind == .regular else { throw .unsuitable(path: path, reason: "it is not a regular file") }
+        do throws(SystemError) {
+            return try FileDescriptor(opening: path, flags: O_RDWR)
+        } catch {
+            throw error.image(path, "open")
+        }
+    }
+
+    /// Makes the file exactly as long as the image.
+    public func prepare(byteCount: UInt64) throws(ImageError) {
+        guard ftruncate(file.number, Int(byteCount)) == 0 else { throw SystemError.last.image(path, "setting the size") }
+    }
+
+    public func write(_ bytes: Span<UInt8>, at offset: UInt64) throws(ImageError) {
+        do throws(SystemError) { try file.write(bytes, at: offset) } catch { throw error.image(path, "write") }
+    }
+
+    public func writeZeros(at offset: UInt64, byteCount: UInt64) throws(ImageError) {
+        if byteCount == 0 { return }
+        if punchesHoles.load(ordering: .relaxed) {
+            if holdfast_punch_hole(file.number, offset, byteCount) == 0 { return }
+            let error = SystemError.last
+            guard [EOPNOTSUPP, ENOSYS, EINVAL, EPERM].contains(error.number) else { throw error.image(path, "punching a hole") }
+            punchesHoles.store(false, ordering: .relaxed)
+        }
+        do throws(SystemError) {
+            try file.writeZeroBytes(at: offset, byteCount: byteCount)
+        } catch {
+            throw error.image(path, "write")
+        }
+    }
+
+    public func read(at offset: UInt64, into bytes: inout MutableSpan<UInt8>) throws(ImageError) -> Int {
+        do throws(ReadFailure) {
+            return try file.read(at: offset, into: &bytes)
+        } catch {
+            throw .unreadable(path: path, offset: error.offset, reason: error.error.reason)
+        }
+    }
+
+    /// Returns when the contents, and for a new file its name, are durable.
+    public func finish() throws(ImageError) {
+        do throws(SystemError) {
+            try file.synchronize()
+            if wasCreated {
+                let folder = try FileDescriptor(opening: AbsolutePath.folder(of: resolvedPath), flags: O_RDONLY | O_DIRECTORY)
+                try folder.synchronize()
+            }
+        } catch {
+            throw error.image(path, "fsync")
+        }
+        isFinished.store(true, ordering: .releasing)
+    }
+
+    /// Removes what a failed restore leaves, so that nobody takes it for an image. To be called when a restore ends without `finish`.
+    ///
+    /// A file that existed before is never removed, nor one that took the place of ours, nor one that is finished.
+    public func discardIncomplete() throws(ImageError) {
+        guard wasCreated, !isFinished.load(ordering: .acquiring) else { return }
+        let own: FileStatus
+        do throws(SystemError) { own = try file.status() } catch { throw error.image(path, "stat") }
+        guard let present = try FileStatus.of(resolvedPath), present.isSameFile(as: own) else { return }
+        guard unsafe unlink(resolvedPath) == 0 else { throw SystemError.last.image(path, "unlink") }
+    }
+}

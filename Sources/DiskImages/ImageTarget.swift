@@ -1,0 +1,33 @@
+/// Checks that a restore does not overwrite what must stay.
+public enum ImageTarget {
+    /// Refuses a target whose writing would change the source: the same file or device under whatever name, a loop device, partition or
+    /// mapped device that shows a part of the other, or the device below the file system that a source file lies on.
+    ///
+    /// A file may be restored to the file system of its source disk. A target that does not exist yet is nobody's source.
+    /// - Throws: `.unsuitable` with the reason.
+    public static func refuseIfSame(source: String, target: String) throws(ImageError) {
+        guard let sourceMedium = try Medium.of(source), let targetMedium = try Medium.of(target) else { return }
+        if sourceMedium == targetMedium {
+            throw .unsuitable(path: target, reason: "it is the source itself (\(source))")
+        }
+        if try targetMedium.foundations(throughFileSystems: false).contains(sourceMedium) {
+            throw .unsuitable(path: target, reason: "it is a part or a view of the source (\(source))")
+        }
+        if try sourceMedium.foundations(throughFileSystems: true).contains(targetMedium) {
+            throw .unsuitable(path: target, reason: "the source lies on it (\(source))")
+        }
+    }
+
+    /// Whether `path`, which need not exist, is `folder` or lies below it. Links and bind mounts on the way make no difference.
+    ///
+    /// - Throws: `.notFound` when the folder of `path` does not exist.
+    public static func isInside(_ path: String, _ folder: String) throws(ImageError) -> Bool {
+        guard let outer = try FileStatus.of(folder) else { return false }
+        var place = try FileStatus.of(path) != nil ? AbsolutePath.resolved(path) : AbsolutePath.of(path)
+        while true {
+            if let status = try FileStatus.of(place), status.isSameFile(as: outer) { return true }
+            if place == "/" { return false }
+            place = AbsolutePath.folder(of: place)
+        }
+    }
+}
