@@ -1,0 +1,61 @@
+public import Bytes
+public import DiskImages
+
+/// One thing to back up.
+public struct BackupSource: Sendable {
+    public enum Content: Sendable {
+        case image(any ImageReader)
+        case stream(any ImageStream)
+    }
+
+    public var content: Content
+    public var identity: SourceIdentity
+
+    public init(_ reader: any ImageReader, identity: SourceIdentity) {
+        content = .image(reader)
+        self.identity = identity
+    }
+
+    public init(_ stream: any ImageStream, identity: SourceIdentity) {
+        content = .stream(stream)
+        self.identity = identity
+    }
+}
+
+/// Where to look for what is unchanged.
+public enum ParentChoice: Sendable, Equatable {
+    /// The newest complete snapshot of the same host and image name.
+    case automatic
+    case none
+    case snapshot(SnapshotID)
+}
+
+public struct BackupOptions: Sendable {
+    /// Instead of the environment's.
+    public var host: String?
+    public var tags: [String] = []
+    public var description = ""
+    public var parent = ParentChoice.automatic
+    /// zstd level 1…12; nil stores everything raw.
+    public var compressionLevel: Int? = 2
+    /// Worker threads; nil for one a core.
+    public var threadCount: Int?
+    /// Bytes a second that are read from the sources at most; nil for no limit.
+    public var readLimit: UInt64?
+    /// Trust no fingerprint: every chunk is recognised by its id.
+    public var rehashes = false
+
+    public init() {}
+}
+
+/// What a backup did.
+public struct BackupReport: Sendable {
+    public let snapshot: Snapshot
+    /// What the person should know: unreadable ranges, a source that grew, a parent that could not be read.
+    public let warnings: [String]
+    /// By image name: byte ranges of the image that could not be read.
+    public let unreadable: [(image: String, range: Range<UInt64>)]
+    /// Objects put, by kind.
+    public let dataPackCount: Int
+    public let mapPackCount: Int
+}

@@ -1,0 +1,27 @@
+public struct CheckOptions: Sendable {
+    public enum Data: Sendable, Equatable {
+        /// Objects, index and maps only.
+        case structure
+        /// Also every byte of a random part of the data packs, 0…100 %.
+        case sample(percent: Double)
+        /// Also every byte of every pack: every chunk is opened.
+        case all
+    }
+
+    public var data = Data.structure
+    public var threadCount: Int?
+
+    public init() {}
+}
+
+/// What a check looked at and found.
+public struct CheckReport: Sendable {
+    public let snapshotCount: Int
+    public let packCount: Int
+    /// Of those, read whole and opened.
+    public let openedPackCount: Int
+    public let chunkCount: Int
+    public let problems: [Problem]
+
+    public var isClean: Bool { !problems.contains { $0.severity == .error } }
+}

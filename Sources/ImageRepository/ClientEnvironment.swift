@@ -1,0 +1,26 @@
+/// What the library needs to know of the machine it runs on. A parameter, so that tests need no machine.
+public struct ClientEnvironment: Sendable {
+    /// Name of this machine, as it will stand in manifests.
+    public var host: String
+    /// From /etc/machine-id; empty if there is none.
+    public var machineID: String
+    /// Name and version of the program.
+    public var tool: String
+    /// Where what can be rebuilt is kept; nil for nowhere.
+    public var cacheFolder: String?
+    /// Where pins are kept, which must not be lost lightly; nil for nowhere.
+    public var stateFolder: String?
+    /// Seconds since 1970, by whatever clock there is.
+    public var now: @Sendable () -> Int64
+
+    public init(
+        host: String, machineID: String, tool: String, cacheFolder: String?, stateFolder: String?, now: @escaping @Sendable () -> Int64
+    ) {
+        self.host = host
+        self.machineID = machineID
+        self.tool = tool
+        self.cacheFolder = cacheFolder
+        self.stateFolder = stateFolder
+        self.now = now
+    }
+}

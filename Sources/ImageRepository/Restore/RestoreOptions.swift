@@ -1,0 +1,18 @@
+public struct RestoreOptions: Sendable {
+    /// Read the target back and compare with the snapshot.
+    public var verifies = false
+    /// Worker threads; nil for one a core.
+    public var threadCount: Int?
+
+    public init() {}
+}
+
+/// What a restore did.
+public struct RestoreReport: Sendable {
+    public let imageByteCount: UInt64
+    /// Bytes actually written; what the target already held is not.
+    public let writtenByteCount: UInt64
+    /// Ranges that were unreadable when the snapshot was made: the target holds zeros there.
+    public let unreadable: [Range<UInt64>]
+    public let isVerified: Bool
+}

@@ -1,0 +1,36 @@
+public import Bytes
+public import RepositoryFormat
+
+/// A committed manifest, verified, and what marks say of it.
+public struct Snapshot: Sendable {
+    public let manifest: Manifest
+    /// SHA-256 of the object.
+    public let digest: Digest
+    /// The slot that signed it.
+    public let slot: SlotID
+    public let isForgotten: Bool
+    public let isProtected: Bool
+
+    public var id: SnapshotID { manifest.snapshot }
+}
+
+/// Which snapshot is meant: an id prefix, `latest`, or `latest:HOST`.
+public struct SnapshotSelector: Sendable, Equatable {
+    public var text: String
+    /// Only snapshots of that host; nil for any.
+    public var host: String?
+    /// Only snapshots with all of these.
+    public var tags: [String]
+
+    public init(_ text: String, host: String? = nil, tags: [String] = []) {
+        self.text = text
+        self.host = host
+        self.tags = tags
+    }
+}
+
+/// All snapshots in the order of their ordinals, and what could not be read.
+public struct SnapshotList: Sendable {
+    public let snapshots: [Snapshot]
+    public let problems: [Problem]
+}
