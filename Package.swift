@@ -40,6 +40,7 @@ let package = Package(
 
         // The layers, each ignorant of those below it in this list.
         module("Bytes", ["CLinux"]),
+        module("Threading", ["CLinux"]),
         module("Chunking", ["Bytes"]),
         module("Compression", ["Bytes", "CZstd"]),
         module("RepositoryFormat", ["Bytes"]),
@@ -47,8 +48,8 @@ let package = Package(
         module("Storage", ["Bytes"]),
         module("LocalStorage", ["Bytes", "Storage", "CLinux"]),
         module("DiskImages", ["Bytes", "CLinux"]),
-        module("Packing", ["Bytes", "Storage", "Sealing", "Compression", "RepositoryFormat"]),
-        module("ImageRepository", ["Bytes", "Storage", "Sealing", "Chunking", "RepositoryFormat", "Packing", "DiskImages", "CLinux"]),
+        module("Packing", ["Bytes", "Threading", "Storage", "Sealing", "Compression", "RepositoryFormat"]),
+        module("ImageRepository", ["Bytes", "Threading", "Storage", "Sealing", "Chunking", "RepositoryFormat", "Packing", "DiskImages", "CLinux"]),
         .executableTarget(
             name: "CommandLineTool",
             dependencies: [

@@ -4,6 +4,8 @@
 #include <linux/falloc.h>
 #include <linux/fs.h>
 #include <malloc.h>
+#include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
@@ -89,3 +91,11 @@ uint64_t holdfast_file_system_type(const char *path) {
 
 uint32_t holdfast_major(uint64_t device) { return major(device); }
 uint32_t holdfast_minor(uint64_t device) { return minor(device); }
+
+void holdfast_name_thread(const char *name) { pthread_setname_np(pthread_self(), name); }
+
+int holdfast_usable_cores(void) {
+    cpu_set_t set;
+    int count = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+    return count > 0 ? count : 1;
+}

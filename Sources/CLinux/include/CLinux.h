@@ -39,6 +39,10 @@ int holdfast_idle_io_priority(void);
 void holdfast_keep_large_blocks(void);
 // prctl(2) PR_SET_DUMPABLE 0 and setrlimit(2) RLIMIT_CORE 0
 int holdfast_forbid_core_dumps(void);
+// pthread_setname_np(3) for the calling thread
+void holdfast_name_thread(const char *name);
+// sched_getaffinity(2): how many cores this process may run on, at least 1
+int holdfast_usable_cores(void);
 // statfs(2): the file system's magic number, 0 and errno on error
 uint64_t holdfast_file_system_type(const char *path);
 // major and minor of a device number

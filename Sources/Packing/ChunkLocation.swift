@@ -1,0 +1,10 @@
+/// Where a chunk's plaintext is.
+package struct ChunkLocation: Equatable, Sendable, BitwiseCopyable {
+    /// Ordinal in the pack table.
+    package var pack: UInt32
+    /// Position in the pack's list of segments.
+    package var segment: UInt32
+    /// In the decoded segment.
+    package var offset: UInt32
+    package var byteCount: UInt32
+}

@@ -1,0 +1,163 @@
+import Bytes
+package import RepositoryFormat
+package import Sealing
+package import Storage
+import Threading
+
+/// Gathers sealed segments into packs of one kind and stores them, on a thread of its own, while the next is filled.
+///
+/// Life: `append` from any thread; `finish` once; then `confirmed` has all. Memory: two pack buffers.
+package final class PackWriter: Sendable {
+    /// Closes a pack before its directory grows beyond a quarter of the format's limit.
+    private static let chunksPerPack = 100_000
+
+    private struct Filling {
+        var buffer: AlignedBuffer
+        var byteCount: Int
+        var segments: [PackDirectory.Segment]
+        var chunkCount: Int
+    }
+
+    private struct Stored {
+        var confirmed: [IndexDocument.Pack] = []
+        var packCount = 0
+        var storedByteCount: UInt64 = 0
+    }
+
+    private struct Open {
+        var filling: Filling?
+        var thread: WorkerThread?
+    }
+
+    private let kind: PackDirectory.Kind
+    private let sealer: DocumentSealer
+    private let keys: [PackDirectory.Key]
+    private let storage: any StorageBackend
+    private let closeByteCount: Int
+    private let buffers: Pool<AlignedBuffer>
+    private let queue = BoundedQueue<(AlignedBuffer, Int, [PackDirectory.Segment])>(limit: 2)
+    /// Two locks: who appends may wait for a buffer, which comes back only after its pack was noted as stored.
+    private let open = Monitor(Open())
+    private let stored = Monitor(Stored())
+    private let failure = FirstFailure<PackingError>()
+    private let onStored: @Sendable (UInt64) -> Void
+
+    /// - Parameters:
+    ///   - key: the session's data key; nil for map packs.
+    ///   - closeByteCount: about how large packs become.
+    ///   - onStored: called with the byte count of each pack that was stored.
+    package init(
+        _ kind: PackDirectory.Kind, sealer: DocumentSealer, key: PackDirectory.Key?, storage: any StorageBackend,
+        closeByteCount: Int? = nil, onStored: @escaping @Sendable (UInt64) -> Void = { _ in }
+    ) {
+        precondition((kind == .data) == (key != nil), "data packs have a session key, map packs none")
+        self.kind = kind
+        self.sealer = sealer
+        keys = key.map { [$0] } ?? []
+        self.storage = storage
+        self.closeByteCount = closeByteCount ?? (kind == .data ? PackLayout.dataPackByteCount : PackLayout.mapPackByteCount)
+        self.onStored = onStored
+        // One segment beyond the closing size, the directory, and the padding.
+        let capacity = self.closeByteCount + FormatLimits.segmentByteCountMax + 2 * PackLayout.smallSegmentStep + FormatLimits.directoryByteCountMax / 2
+        buffers = Pool([AlignedBuffer(byteCapacity: capacity), AlignedBuffer(byteCapacity: capacity)])
+        let thread = WorkerThread("pack writer") { [self] in storeAll() }
+        open.withLock { $0.thread = thread }
+    }
+
+    /// Takes a sealed segment; its record's offset is set here.
+    package func append(_ sealed: UnsafeRawBufferPointer, _ record: PackDirectory.Segment) throws(PackingError) {
+        try failure.check()
+        open.withLock { state in
+            if let filling = state.filling,
+                filling.byteCount + sealed.count > closeByteCount || filling.chunkCount + record.chunks.count > PackWriter.chunksPerPack
+            {
+                close(&state)
+            }
+            if state.filling == nil {
+                state.filling = Filling(buffer: buffers.take(), byteCount: ObjectHeader.byteCount, segments: [], chunkCount: 0)
+            }
+            guard var filling = state.filling.take() else { return }
+            var placed = record
+            placed.offset = UInt32(filling.byteCount)
+            unsafe filling.buffer.copy(sealed, at: filling.byteCount)
+            filling.byteCount += sealed.count
+            filling.segments.append(placed)
+            filling.chunkCount += record.chunks.count
+            state.filling = filling
+        }
+    }
+
+    /// Stores the last pack and returns when all are stored. To be called once, also after a failure.
+    package func finish() throws(PackingError) {
+        let thread = open.withLock { state in
+            close(&state)
+            return state.thread.take()
+        }
+        queue.close()
+        thread?.join()
+        try failure.check()
+    }
+
+    /// Packs stored since the last call. Their bytes are durable, their names are after the next barrier.
+    package func takeConfirmed() -> [IndexDocument.Pack] {
+        stored.withLock { state in
+            defer { state.confirmed = [] }
+            return state.confirmed
+        }
+    }
+
+    package var packCount: Int { stored.withLock { $0.packCount } }
+    package var storedByteCount: UInt64 { stored.withLock { $0.storedByteCount } }
+
+    private func close(_ state: inout Open) {
+        guard let filling = state.filling.take() else { return }
+        if !queue.put((filling.buffer, filling.byteCount, filling.segments)) { buffers.giveBack(filling.buffer) }
+    }
+
+    private func storeAll() {
+        while let (buffer, byteCount, segments) = queue.take() {
+            // After a failure packs are only taken out of the way, so that nobody waits for a buffer.
+            if failure.value == nil {
+                do throws(PackingError) {
+                    try store(buffer, segmentsEnd: byteCount, segments)
+                } catch { failure.record(error) }
+            }
+            buffers.giveBack(buffer)
+        }
+    }
+
+    /// Adds padding, directory, trailer and header, and stores the pack under its digest.
+    private func store(_ buffer: AlignedBuffer, segmentsEnd: Int, _ segments: [PackDirectory.Segment]) throws(PackingError) {
+        var directory = PackDirectory(kind: kind, packByteCount: 0, keys: keys, segments: segments)
+        let sealedByteCount = SignedDocument.bodyOffset + directory.encoded.count + PackLayout.tagByteCount
+        let total = PackLayout.padme(segmentsEnd + sealedByteCount + PackLayout.trailerByteCount)
+        directory.packByteCount = UInt64(total)
+        let (salt, sealed) = sealer.sealPart(directory.encoded, sealer.keyspaceBinding(kind.directoryType))
+        precondition(sealed.count == sealedByteCount && total <= buffer.byteCapacity, "the directory has the size that was planned")
+        let directoryStart = total - PackLayout.trailerByteCount - sealed.count
+        buffer.zero(segmentsEnd..<directoryStart)
+        var trailer = ByteWriter()
+        trailer.write(UInt32(sealed.count))
+        trailer.write(PackLayout.trailerMagic)
+        let header = ObjectHeader(type: kind.packType, epoch: sealer.member.epoch, salt: salt).encoded
+        unsafe header.withUnsafeBytes { unsafe buffer.copy($0, at: 0) }
+        unsafe sealed.withUnsafeBytes { unsafe buffer.copy($0, at: directoryStart) }
+        unsafe trailer.bytes.withUnsafeBytes { unsafe buffer.copy($0, at: directoryStart + sealed.count) }
+
+        var digest = ObjectDigest()
+        unsafe digest.update(UnsafeRawBufferPointer(start: buffer.base, count: total))
+        let id = PackID(digest.finish())
+        do throws(StorageError) {
+            // Occupied is as good: the name is the digest of the bytes.
+            _ = try buffer.withBytes(byteCount: total) { bytes throws(StorageError) in
+                try storage.put(kind == .data ? .pack(id) : .mapPack(id), bytes)
+            }
+        } catch { throw .storage(error) }
+        stored.withLock { state in
+            state.confirmed.append(IndexDocument.Pack(id: id, directory: directory))
+            state.packCount += 1
+            state.storedByteCount += UInt64(total)
+        }
+        onStored(UInt64(total))
+    }
+}

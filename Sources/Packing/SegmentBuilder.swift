@@ -1,0 +1,121 @@
+package import Bytes
+import Compression
+package import RepositoryFormat
+package import Sealing
+import Glibc
+
+/// One worker's open segment: gathers new chunks, then compresses, verifies, seals and hands them to a pack writer.
+///
+/// Not shared: each worker has one a kind. Memory: four times the largest segment it meets, 4 MiB usually.
+package final class SegmentBuilder {
+    /// A segment whose chunks come from more bands than this is closed early, to keep neighbours together.
+    private static let bandCountMax = 8
+    private static let manyBandsByteCount = 256 << 10
+
+    private let kind: PackDirectory.Kind
+    private let member: MemberKeys
+    private let keyspaceBinding: Binding
+    private let sessionKey: SecretBytes?
+    private let writer: PackWriter
+    private let level: Int?
+    private let compressor = SegmentCompressor()
+    private let decompressor = SegmentDecompressor()
+
+    private var plain: AlignedBuffer
+    private var encoded: AlignedBuffer
+    private var decoded: AlignedBuffer
+    private var sealed: AlignedBuffer
+    private var byteCount = 0
+    private var chunks: [PackDirectory.Chunk] = []
+    private var bands: Set<UInt64> = []
+
+    /// - Parameters:
+    ///   - sessionKey: for data segments; map segments are sealed under the member's map key.
+    ///   - level: of zstd; nil stores raw.
+    package init(
+        _ kind: PackDirectory.Kind, sealer: DocumentSealer, sessionKey: SecretBytes?, writer: PackWriter, level: Int?
+    ) {
+        self.kind = kind
+        member = sealer.member
+        keyspaceBinding = sealer.keyspaceBinding(kind.segmentType)
+        self.sessionKey = sessionKey
+        self.writer = writer
+        self.level = level
+        let capacity = PackLayout.segmentByteCount
+        plain = AlignedBuffer(byteCapacity: capacity)
+        encoded = AlignedBuffer(byteCapacity: SegmentBuilder.encodedCapacity(capacity))
+        decoded = AlignedBuffer(byteCapacity: capacity)
+        sealed = AlignedBuffer(byteCapacity: SegmentBuilder.encodedCapacity(capacity) + PackLayout.segmentOverheadByteCount)
+    }
+
+    private static func encodedCapacity(_ plain: Int) -> Int { plain + 2 * PackLayout.smallSegmentStep }
+
+    /// Adds a chunk that the session has claimed. `band` only tells which chunks are neighbours.
+    package func append(_ id: ChunkID, _ bytes: UnsafeRawBufferPointer, band: UInt64) throws(PackingError) {
+        precondition(bytes.count > 0 && bytes.count <= FormatLimits.chunkByteCountMax, "a chunk within the format's limits")
+        if byteCount > 0, byteCount + bytes.count > PackLayout.segmentByteCount { try flush() }
+        if bytes.count > plain.byteCapacity { grow(to: bytes.count) }
+        unsafe plain.copy(bytes, at: byteCount)
+        byteCount += bytes.count
+        chunks.append(PackDirectory.Chunk(id: id, byteCount: UInt32(bytes.count)))
+        bands.insert(band)
+        if byteCount >= SegmentBuilder.manyBandsByteCount, bands.count > SegmentBuilder.bandCountMax { try flush() }
+    }
+
+    /// Closes the open segment, if there is one.
+    package func flush() throws(PackingError) {
+        guard byteCount > 0 else { return }
+        let (codec, encodedByteCount) = try encode()
+        let padded = PackLayout.paddedByteCount(encoded: encodedByteCount, decoded: byteCount, chunkCount: chunks.count)
+        let source = codec == .raw ? plain : encoded
+        if padded > source.byteCapacity {
+            // Raw bytes that fill their buffer, and padding: move to the roomier one.
+            unsafe encoded.copy(UnsafeRawBufferPointer(start: plain.base, count: byteCount), at: 0)
+        }
+        let padding = padded > source.byteCapacity ? encoded : source
+        padding.zero(encodedByteCount..<padded)
+
+        let salt = member.salt(for: chunks.flatMap { $0.id.digest.bytes })
+        let key = SegmentKey.derive(kind, sessionKey: sessionKey, member: member, salt: salt)
+        let sealedByteCount = padded + PackLayout.segmentOverheadByteCount
+        unsafe salt.bytes.withUnsafeBytes { unsafe sealed.copy($0, at: 0) }
+        unsafe AuthenticatedCipher.seal(
+            UnsafeRawBufferPointer(start: padding.base, count: padded), key: key, associatedData: keyspaceBinding.associatedData,
+            into: UnsafeMutableRawBufferPointer(start: sealed.base + Digest.byteCount, count: sealedByteCount - Digest.byteCount))
+        let bytes = unsafe UnsafeRawBufferPointer(start: sealed.base, count: sealedByteCount)
+        unsafe try writer.append(
+            bytes,
+            PackDirectory.Segment(
+                offset: 0, sealedByteCount: UInt32(sealedByteCount), encodedByteCount: UInt32(encodedByteCount),
+                decodedByteCount: UInt32(byteCount), codec: codec, keyIndex: kind == .data ? 0 : PackDirectory.Segment.memberKeyIndex,
+                digest: member.segmentDigest(bytes), chunks: chunks))
+        byteCount = 0
+        chunks = []
+        bands = []
+    }
+
+    /// Compresses into `encoded` and proves by decoding that nothing was lost; raw if that gains too little.
+    private func encode() throws(PackingError) -> (Codec, Int) {
+        guard let level else { return (.raw, byteCount) }
+        let source = unsafe UnsafeRawBufferPointer(start: plain.base, count: byteCount)
+        let target = unsafe UnsafeMutableRawBufferPointer(start: encoded.base, count: encoded.byteCapacity)
+        let encodedByteCount: Int
+        do throws(CompressionError) {
+            guard let count = unsafe try compressor.compress(source, into: target, level: level) else { return (.raw, byteCount) }
+            encodedByteCount = count
+            unsafe try decompressor.decompress(
+                UnsafeRawBufferPointer(start: encoded.base, count: count),
+                into: UnsafeMutableRawBufferPointer(start: decoded.base, count: decoded.byteCapacity), decodedByteCount: byteCount)
+        } catch { throw .compression(error) }
+        guard unsafe memcmp(plain.base, decoded.base, byteCount) == 0 else { throw .selfCheckFailed }
+        return (.zstd, encodedByteCount)
+    }
+
+    private func grow(to capacity: Int) {
+        precondition(byteCount == 0, "a larger chunk stands alone in its segment")
+        plain = AlignedBuffer(byteCapacity: capacity)
+        encoded = AlignedBuffer(byteCapacity: SegmentBuilder.encodedCapacity(capacity))
+        decoded = AlignedBuffer(byteCapacity: capacity)
+        sealed = AlignedBuffer(byteCapacity: SegmentBuilder.encodedCapacity(capacity) + PackLayout.segmentOverheadByteCount)
+    }
+}

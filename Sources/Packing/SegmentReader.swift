@@ -1,0 +1,193 @@
+package import Bytes
+import Compression
+package import RepositoryFormat
+package import Sealing
+package import Storage
+import Threading
+
+/// A segment that was fetched, opened and decoded.
+package final class DecodedSegment: Sendable {
+    package let bytes: AlignedBuffer
+    package let byteCount: Int
+
+    init(bytes: AlignedBuffer, byteCount: Int) { (self.bytes, self.byteCount) = (bytes, byteCount) }
+}
+
+/// Reads chunks: finds them, fetches and opens their segments, and verifies every byte it gives away.
+///
+/// Decoded segments are kept, the least recently used are dropped first. Two threads that want the same segment wait for one fetch.
+package final class SegmentReader: Sendable {
+    private struct Key: Hashable {
+        var pack: UInt32
+        var segment: UInt32
+    }
+
+    private enum Slot {
+        case loading
+        case ready(DecodedSegment, lastUse: UInt64)
+    }
+
+    private struct State {
+        var slots: [Key: Slot] = [:]
+        var byteCount = 0
+        var clock: UInt64 = 0
+        var sessionKeys: [SessionKeyID: SecretBytes] = [:]
+        var fetchedByteCount: UInt64 = 0
+        var fetchCount = 0
+    }
+
+    private let index: ChunkIndex
+    private let storage: any StorageBackend
+    private let sealer: DocumentSealer
+    private let dataKeys: DataKeyPair?
+    private let cacheByteCount: Int
+    private let monitor = Monitor(State())
+
+    /// - Parameter dataKeys: nil for a role that cannot read data.
+    package init(index: ChunkIndex, storage: any StorageBackend, sealer: DocumentSealer, dataKeys: DataKeyPair?, cacheByteCount: Int = 64 << 20) {
+        self.index = index
+        self.storage = storage
+        self.sealer = sealer
+        self.dataKeys = dataKeys
+        self.cacheByteCount = cacheByteCount
+    }
+
+    /// Bytes fetched from packs so far, and in how many reads.
+    package var fetched: (byteCount: UInt64, count: Int) { monitor.withLock { ($0.fetchedByteCount, $0.fetchCount) } }
+
+    /// Gives the plaintext of a chunk to `body`, after its id was verified. Falls back on other locations if one is damaged.
+    ///
+    /// - Throws: `.missing` if there is no location; otherwise what was wrong with the last.
+    package func withChunk<Result>(
+        _ id: ChunkID, _ kind: PackDirectory.Kind, _ body: (UnsafeRawBufferPointer) -> Result
+    ) throws(PackingError) -> Result {
+        var failure = PackingError.missing(id)
+        for location in index.locations(id) {
+            do throws(PackingError) {
+                let segment = try segment(location)
+                let pack = index.pack(location.pack)
+                guard pack.kind == kind, Int(location.offset) + Int(location.byteCount) <= segment.byteCount else {
+                    throw .damaged(object: pack.name.path, reason: "its directory is not what the index says")
+                }
+                let bytes = unsafe UnsafeRawBufferPointer(start: segment.bytes.base + Int(location.offset), count: Int(location.byteCount))
+                guard unsafe sealer.member.chunkID(kind, bytes) == id else {
+                    throw .damaged(object: pack.name.path, reason: "a chunk in segment \(location.segment) is not the one its id names")
+                }
+                return unsafe body(bytes)
+            } catch .noDataKey {
+                throw .noDataKey
+            } catch { failure = error }
+        }
+        throw failure
+    }
+
+    /// A decoded segment, from memory or from its pack.
+    package func segment(_ location: ChunkLocation) throws(PackingError) -> DecodedSegment {
+        let key = Key(pack: location.pack, segment: location.segment)
+        let cached: DecodedSegment? = monitor.wait { state -> DecodedSegment?? in
+            switch state.slots[key] {
+            case .ready(let segment, _)?:
+                state.clock += 1
+                state.slots[key] = .ready(segment, lastUse: state.clock)
+                return .some(segment)
+            case .loading?: return nil
+            case nil:
+                state.slots[key] = .loading
+                return .some(nil)
+            }
+        }
+        if let cached { return cached }
+        do throws(PackingError) {
+            let segment = try load(index.pack(location.pack), Int(location.segment))
+            monitor.withLock { keep(segment, key, &$0) }
+            return segment
+        } catch {
+            monitor.withLock { _ = $0.slots.removeValue(forKey: key) }
+            throw error
+        }
+    }
+
+    private func keep(_ segment: DecodedSegment, _ key: Key, _ state: inout State) {
+        state.clock += 1
+        state.slots[key] = .ready(segment, lastUse: state.clock)
+        state.byteCount += segment.byteCount
+        while state.byteCount > cacheByteCount {
+            var oldest: (key: Key, use: UInt64, byteCount: Int)?
+            for (candidate, slot) in state.slots {
+                guard case .ready(let kept, let use) = slot, candidate != key, oldest == nil || use < oldest!.use else { continue }
+                oldest = (candidate, use, kept.byteCount)
+            }
+            guard let oldest else { return }
+            state.slots[oldest.key] = nil
+            state.byteCount -= oldest.byteCount
+        }
+    }
+
+    private func load(_ pack: PackRecord, _ number: Int) throws(PackingError) -> DecodedSegment {
+        guard number < pack.segments.count else { throw .damaged(object: pack.name.path, reason: "it has no segment \(number)") }
+        let place = pack.segments[number]
+        var sealed: [UInt8]
+        do throws(StorageError) {
+            sealed = try storage.get(pack.name, range: UInt64(place.offset)..<UInt64(place.offset) + UInt64(place.sealedByteCount))
+        } catch { throw .storage(error) }
+        monitor.withLock { state in
+            state.fetchedByteCount += UInt64(sealed.count)
+            state.fetchCount += 1
+        }
+        return try open(&sealed, pack, number)
+    }
+
+    /// Opens and decodes the sealed bytes of one segment; they are overwritten.
+    package func open(_ sealed: inout [UInt8], _ pack: PackRecord, _ number: Int) throws(PackingError) -> DecodedSegment {
+        let place = pack.segments[number]
+        let damaged = { (reason: String) -> PackingError in .damaged(object: pack.name.path, reason: "segment \(number): \(reason)") }
+        guard sealed.count > PackLayout.segmentOverheadByteCount else { throw damaged("it is too short") }
+        let salt = Digest(sealed[..<Digest.byteCount])
+        let key = SegmentKey.derive(pack.kind, sessionKey: try sessionKey(pack, place), member: sealer.member, salt: salt)
+        let associatedData = sealer.keyspaceBinding(pack.kind.segmentType).associatedData
+        let decodedByteCount = Int(place.decodedByteCount)
+        // The nonce of 12 zeros stands before the ciphertext, over the end of the salt.
+        let outcome = unsafe sealed.withUnsafeMutableBufferPointer { buffer -> Result<DecodedSegment, PackingError> in
+            let combined = unsafe UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[(Digest.byteCount - 12)...])
+            do throws(SealingError) {
+                return unsafe try AuthenticatedCipher.open(combined: combined, key: key, associatedData: associatedData) { encoded in
+                    unsafe decode(encoded, place, decodedByteCount, damaged)
+                }
+            } catch { return .failure(damaged("\(error)")) }
+        }
+        return try outcome.get()
+    }
+
+    private func decode(
+        _ encoded: UnsafeRawBufferPointer, _ place: PackRecord.SegmentPlace, _ decodedByteCount: Int, _ damaged: (String) -> PackingError
+    ) -> Result<DecodedSegment, PackingError> {
+        guard Int(place.encodedByteCount) <= encoded.count else { return .failure(damaged("it is shorter than its directory says")) }
+        let target = AlignedBuffer(byteCapacity: max(decodedByteCount, 1))
+        let source = unsafe UnsafeRawBufferPointer(rebasing: encoded[..<Int(place.encodedByteCount)])
+        switch place.codec {
+        case .raw:
+            guard source.count == decodedByteCount else { return .failure(damaged("it has not the size its directory says")) }
+            unsafe target.copy(source, at: 0)
+        case .zstd:
+            do throws(CompressionError) {
+                unsafe try SegmentDecompressor().decompress(
+                    source, into: UnsafeMutableRawBufferPointer(start: target.base, count: target.byteCapacity), decodedByteCount: decodedByteCount)
+            } catch { return .failure(damaged("\(error)")) }
+        }
+        return .success(DecodedSegment(bytes: target, byteCount: decodedByteCount))
+    }
+
+    /// The session key of a data segment, opened once; nil for map segments.
+    private func sessionKey(_ pack: PackRecord, _ place: PackRecord.SegmentPlace) throws(PackingError) -> SecretBytes? {
+        guard pack.kind == .data else { return nil }
+        guard let dataKeys else { throw .noDataKey }
+        guard Int(place.keyIndex) < pack.keys.count else { throw .damaged(object: pack.name.path, reason: "it names a key it does not have") }
+        let record = pack.keys[Int(place.keyIndex)]
+        if let known = monitor.withLock({ $0.sessionKeys[record.id] }) { return known }
+        do throws(SealingError) {
+            let key = try dataKeys.open(record)
+            monitor.withLock { $0.sessionKeys[record.id] = key }
+            return key
+        } catch { throw .damaged(object: pack.name.path, reason: "its session key cannot be opened: \(error)") }
+    }
+}
