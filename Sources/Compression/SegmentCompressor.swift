@@ -2,7 +2,7 @@ import CZstd
 
 /// Compresses one segment after another with zstd, each into a frame of its own.
 ///
-/// It keeps its working memory from call to call (about 1 MiB at level 2, 60 MiB at level 12), so each worker has one of its own.
+/// It keeps its working memory from call to call (for segments of 1 MiB: 760 KiB at level 2, 13 MiB at level 12), so each worker has one of its own.
 @safe
 public final class SegmentCompressor {
     /// zstd's levels that may be asked for.

@@ -2,7 +2,7 @@ import CZstd
 
 /// Decodes segments that `SegmentCompressor` wrote, and refuses what it would not have written.
 ///
-/// It keeps its working memory from call to call (about 160 KiB), so each worker has one of its own.
+/// It keeps its working memory from call to call (93 KiB), so each worker has one of its own.
 @safe
 public final class SegmentDecompressor {
     private let context: OpaquePointer
