@@ -55,6 +55,11 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
+
+        // Support shared by test targets; part of no product.
+        .target(name: "TestSupport", dependencies: ["Bytes", "Storage"], path: "Tests/TestSupport", swiftSettings: settings),
+        tests("Storage", ["Bytes", "TestSupport"]),
+        tests("LocalStorage", ["Bytes", "Storage", "CLinux", "TestSupport"]),
     ],
     swiftLanguageModes: [.v6]
 )
