@@ -6,6 +6,7 @@ import Testing
 
 @Suite struct LocalStorageConformanceTests {
     private let folder = TemporaryFolder()
+    private let memoryFolder = TemporaryFolder(inMemory: true)
 
     @Test(arguments: StorageConformance.properties)
     func `local storage conforms`(to property: StorageProperty) throws {
@@ -14,13 +15,13 @@ import Testing
 
     @Test(arguments: StorageConformance.properties)
     func `it conforms where every file needs a name`(to property: StorageProperty) throws {
-        try property.check(LocalStorage(path: "\(folder.path)/repository", calls: .withoutNamelessFiles()))
+        try property.check(LocalStorage(path: "\(memoryFolder.path)/repository", calls: .withoutNamelessFiles()))
     }
 
     @Test(arguments: StorageConformance.properties)
     func `it conforms where only hard links are atomic, and files cannot be opened direct`(to property: StorageProperty) throws {
         var calls = FileCalls.withoutNamelessFiles(directOpens: false)
         calls.renameNoReplace = { _, _ throws(ErrorNumber) in throw ErrorNumber(code: EINVAL) }
-        try property.check(LocalStorage(path: "\(folder.path)/repository", calls: calls))
+        try property.check(LocalStorage(path: "\(memoryFolder.path)/repository", calls: calls))
     }
 }

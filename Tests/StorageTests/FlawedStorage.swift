@@ -1,3 +1,4 @@
+import Glibc
 import Storage
 import Synchronization
 
@@ -33,8 +34,8 @@ final class FlawedStorage: StorageBackend {
             return flaw == .overwrites ? .created : outcome
         case .looksThenCreates:
             if try memory.stat(name) != nil { return .occupied }
-            // Long enough for another thread to look as well.
-            for _ in 0..<100 { _ = try memory.stat(name) }
+            // Long enough for other threads to look as well.
+            usleep(20_000)
             memory.overwrite(name, with: [UInt8](copying: bytes))
             return .created
         case .saysOccupiedToAll:
@@ -75,7 +76,10 @@ final class FlawedStorage: StorageBackend {
         switch flaw {
         case .listsNothingWhereNothingIs:
             do throws(StorageError) { return try memory.list(kind) } catch { return [] }
-        case .listsAllKinds: return try ObjectKind.allCases.flatMap { kind throws(StorageError) in try memory.list(kind) }
+        case .listsAllKinds:
+            var all: [ObjectInfo] = []
+            for kind in ObjectKind.allCases { all += try memory.list(kind) }
+            return all
         case .listsWrongSizes: return try memory.list(kind).map { ObjectInfo(name: $0.name, byteCount: $0.byteCount + 1) }
         case .listsSomePacks: return try Array(memory.list(kind).prefix(200))
         case .listsPartOfAnObject:

@@ -8,9 +8,9 @@ import Storage
 /// func `memory conforms`(to property: StorageProperty) throws { try property.check(MemoryStorage()) }
 /// ```
 package enum StorageConformance {
-    package static let properties = preparing + putting + reading + listing + deleting
+    package static let properties: [StorageProperty] = [preparing, putting, reading, listing, deleting].flatMap(\.self)
 
-    private static let preparing = [
+    private static let preparing: [StorageProperty] = [
         StorageProperty("before prepare there is no repository") { backend in
             let calls: [(String, () throws(StorageError) -> Void)] = [
                 ("put", { () throws(StorageError) in _ = try backend.put(names[0], [1]) }),
@@ -40,7 +40,7 @@ package enum StorageConformance {
         },
     ]
 
-    private static let putting = [
+    private static let putting: [StorageProperty] = [
         StorageProperty("what was put is read, for an object of every kind") { backend in
             try backend.prepare()
             for (index, name) in everyKind.enumerated() {
@@ -134,7 +134,7 @@ package enum StorageConformance {
         },
     ]
 
-    private static let reading = [
+    private static let reading: [StorageProperty] = [
         StorageProperty("a range gives exactly its bytes") { backend in
             try backend.prepare()
             let bytes = SeededBytes.make(seed: 1, byteCount: 10_000)
@@ -174,14 +174,14 @@ package enum StorageConformance {
         },
     ]
 
-    private static let listing = [
+    private static let listing: [StorageProperty] = [
         StorageProperty("a kind lists its own objects with their sizes, and nothing else") { backend in
             try backend.prepare()
             for (index, name) in everyKind.enumerated() { try put(backend, name, Array(repeating: 7, count: index)) }
             for kind in ObjectKind.allCases {
                 let expected = everyKind.enumerated().filter { $0.element.kind == kind }
                     .map { ObjectInfo(name: $0.element, byteCount: UInt64($0.offset)) }
-                try require(try Set(backend.list(kind)) == Set(expected), "\(kind) lists \(try backend.list(kind))")
+                try require(try Set(backend.list(kind)) == Set(expected), "\(kind) lists something else")
             }
         },
         StorageProperty("config lists itself once it is there") { backend in
@@ -191,7 +191,9 @@ package enum StorageConformance {
         },
         StorageProperty("packs are listed from every fan-out folder, once each") { backend in
             try backend.prepare()
-            let packs = (0..<512).map { digestName($0 % 2 == 0 ? .packs : .maps, UInt8($0 / 2), salt: UInt8($0 % 7)) }
+            let packs = (0..<512).map { (number: Int) -> ObjectName in
+                digestName(number % 2 == 0 ? .packs : .maps, UInt8(number / 2), salt: UInt8(number % 7))
+            }
             for pack in packs { try put(backend, pack, [1]) }
             for kind in [ObjectKind.packs, .maps] {
                 let listed = try backend.list(kind).map(\.name.path).sorted()
@@ -228,7 +230,7 @@ package enum StorageConformance {
         },
     ]
 
-    private static let deleting = [
+    private static let deleting: [StorageProperty] = [
         StorageProperty("a deleted object is gone everywhere, and its neighbours are not") { backend in
             try backend.prepare()
             for name in everyKind { try put(backend, name, [1]) }

@@ -4,8 +4,11 @@ import Foundation
 package final class TemporaryFolder: Sendable {
     package let path: String
 
-    package init() {
-        let url = FileManager.default.temporaryDirectory.appending(path: "holdfast-tests-\(UUID().uuidString)")
+    /// - Parameter inMemory: whether it may be where synchronising costs nothing.
+    package init(inMemory: Bool = false) {
+        let sharedMemory = URL(filePath: "/dev/shm")
+        let isInMemory = inMemory && FileManager.default.isWritableFile(atPath: sharedMemory.path)
+        let url = (isInMemory ? sharedMemory : FileManager.default.temporaryDirectory).appending(path: "holdfast-tests-\(UUID().uuidString)")
         do {
             try FileManager.default.createDirectory(at: url, withIntermediateDirectories: false)
         } catch {
