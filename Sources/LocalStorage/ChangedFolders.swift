@@ -1,7 +1,7 @@
 import Storage
 import Synchronization
 
-/// The folders whose names have changed since they were last made durable.
+/// The folders whose names have changed since they were last made durable (Local 5 and 6 of Specs/ordering.md).
 final class ChangedFolders: Sendable {
     private let changed = Mutex<Set<String>>([])
     /// Held for a whole synchronisation: whoever finds nothing left to do must not return before the others have finished.

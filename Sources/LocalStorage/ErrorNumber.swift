@@ -16,7 +16,8 @@ package struct ErrorNumber: Error, Equatable, Sendable {
         case ENOSPC, EDQUOT:
             .full(object: object)
         case EACCES:
-            .accessDenied(object: object, reason: "no permission for \(operation); this user needs read and write access to the repository's folders")
+            .accessDenied(
+                object: object, reason: "no permission for \(operation); this user needs read and write access to the repository")
         case EPERM:
             .accessDenied(object: object, reason: "\(operation) is not permitted; is the file or folder marked immutable?")
         case EROFS:

@@ -47,6 +47,7 @@ public final class LocalStorage: StorageBackend {
         }
     }
 
+    /// Local 6.
     public func barrier() throws(StorageError) {
         try changedFolders.synchronizeAll { folder throws(StorageError) in
             try openFolder(folder)
@@ -66,7 +67,7 @@ public final class LocalStorage: StorageBackend {
         changedFolders.insert(folder(of: name))
     }
 
-    /// Local steps 1 to 4 of Specs/ordering.md.
+    /// Local 1 to 5.
     private func store(_ name: ObjectName, _ bytes: Span<UInt8>) throws(ErrorNumber) -> PutOutcome {
         if usesNamelessFiles.withLock({ $0 }) {
             do throws(ErrorNumber) {
@@ -89,7 +90,7 @@ public final class LocalStorage: StorageBackend {
         try file.write(bytes)
         try file.synchronize()
         let outcome = try file.publish(as: path(of: name))
-        // Only now: a barrier between the two would take the folder off the list before the name is in it. An occupied name
+        // Local 5. Only now: a barrier between the two would take the folder off the list before the name is in it. An occupied name
         // counts too, because the caller is going to rely on it all the same.
         changedFolders.insert(folder)
         return outcome

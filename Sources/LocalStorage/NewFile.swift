@@ -53,7 +53,7 @@ struct NewFile: ~Copyable {
         [EOPNOTSUPP, EISDIR, EINVAL, ENOSYS, EXDEV].contains(error.code)
     }
 
-    /// Writes all of the object. Only `bytes` that lie on a 4 KiB boundary may go to a file opened as `direct`.
+    /// Local 2: writes all of the object. Only `bytes` that lie on a 4 KiB boundary may go to a file opened as `direct`.
     mutating func write(_ bytes: Span<UInt8>) throws(ErrorNumber) {
         let alignment = AlignedBuffer.alignment
         let alignedByteCount = bytes.count / alignment * alignment
@@ -76,13 +76,13 @@ struct NewFile: ~Copyable {
         }
     }
 
-    /// Makes the bytes durable. Once it has failed, the file must be dropped: the kernel forgets what it could not write, so
+    /// Local 3: makes the bytes durable. Once it has failed, the file must be dropped: the kernel forgets what it could not write, so
     /// a second attempt would succeed and mean nothing.
     func synchronize() throws(ErrorNumber) {
         try retryingInterrupts { () throws(ErrorNumber) in try calls.synchronizeData(file.descriptor) }
     }
 
-    /// Gives the file its name, unless that is taken.
+    /// Local 4: gives the file its name, unless that is taken.
     consuming func publish(as path: String) throws(ErrorNumber) -> PutOutcome {
         do throws(ErrorNumber) {
             if let temporaryPath {

@@ -2,6 +2,7 @@ import Bytes
 import Glibc
 @testable import LocalStorage
 import Storage
+import Synchronization
 import TestSupport
 import Testing
 
@@ -160,6 +161,39 @@ import Testing
         }
         let error = #expect(throws: StorageError.self) { try LocalStorage(path: storage.place, calls: calls).list(.keyring) }
         #expect(error.map(isFailed) == true)
+    }
+
+    @Test func `a barrier of another thread just before the name is given does not lose the folder`() throws {
+        let storage = try preparedStorage()
+        var calls = recorded.calls()
+        let recordedCalls = calls
+        let itself = Mutex<LocalStorage?>(nil)
+        calls.linkDescriptor = { descriptor, path throws(ErrorNumber) in
+            let other = itself.withLock { $0 }
+            do throws(StorageError) { try other?.barrier() } catch { throw ErrorNumber(code: EIO) }
+            try recordedCalls.linkDescriptor(descriptor, path)
+        }
+        let raced = LocalStorage(path: storage.place, calls: calls)
+        itself.withLock { $0 = raced }
+        #expect(try raced.put(.keyring(0), [1]) == .created)
+        #expect(recorded.synchronizedFolders.isEmpty)
+        try raced.barrier()
+        #expect(recorded.synchronizedFolders == ["keyring"])
+    }
+
+    @Test func `a link whose reply was lost is told from a name that is taken`() throws {
+        let storage = try preparedStorage()
+        var calls = FileCalls.withoutNamelessFiles()
+        calls.renameNoReplace = { _, _ throws(ErrorNumber) in throw ErrorNumber(code: EINVAL) }
+        calls.link = { from, to throws(ErrorNumber) in
+            try FileCalls.live.link(from, to)
+            throw ErrorNumber(code: EEXIST)
+        }
+        let repeating = LocalStorage(path: storage.place, calls: calls)
+        #expect(try repeating.put(.keyring(0), [1]) == .created)
+        #expect(try repeating.put(.keyring(0), [2]) == .occupied)
+        #expect(try entries(of: "\(storage.place)/keyring") == ["0"])
+        #expect(try storage.get(.keyring(0), byteCountMax: 1) == [1])
     }
 
     @Test func `a barrier waits for one that is under way`() throws {

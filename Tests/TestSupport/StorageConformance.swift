@@ -105,7 +105,9 @@ package enum StorageConformance {
             let byteCount = 33 << 20 + 123
             let bytes = SeededBytes.make(seed: 33, byteCount: byteCount)
             let name = digestName(.packs, 33)
-            let outcome = try alignedBuffer(of: bytes).withBytes(byteCount: byteCount) { bytes throws(StorageError) in try backend.put(name, bytes) }
+            let outcome = try alignedBuffer(of: bytes).withBytes(byteCount: byteCount) { bytes throws(StorageError) in
+                try backend.put(name, bytes)
+            }
             try require(outcome == .created, "the name is taken")
             try require(try backend.get(name, byteCountMax: UInt64(byteCount)) == bytes, "it comes back changed")
         },
@@ -115,7 +117,8 @@ package enum StorageConformance {
                 let bytes = SeededBytes.make(seed: UInt64(byteCount), byteCount: byteCount)
                 for shift in [0, 1] {
                     let name = ObjectName(.index, "size\(byteCount).\(shift)")
-                    _ = try alignedBuffer(of: bytes, shift: shift).withBytes(byteCount: byteCount + shift) { memory throws(StorageError) in
+                    let buffer = alignedBuffer(of: bytes, shift: shift)
+                    _ = try buffer.withBytes(byteCount: byteCount + shift) { memory throws(StorageError) in
                         try backend.put(name, memory.extracting(droppingFirst: shift))
                     }
                     try require(try backend.get(name, byteCountMax: 4 << 20) == bytes, "\(byteCount) bytes, shifted by \(shift)")
