@@ -60,6 +60,10 @@ let package = Package(
 
         tests("Chunking", ["CSodium"]),
         tests("Compression", ["CZstd"]),
+        // Support shared by test targets; part of no product.
+        .target(name: "TestSupport", dependencies: ["Bytes", "Storage"], path: "Tests/TestSupport", swiftSettings: settings),
+        tests("Storage", ["Bytes", "TestSupport"]),
+        tests("LocalStorage", ["Bytes", "Storage", "CLinux", "TestSupport"]),
     ],
     swiftLanguageModes: [.v6]
 )

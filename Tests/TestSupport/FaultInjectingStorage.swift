@@ -1,0 +1,156 @@
+package import Storage
+import Synchronization
+
+/// Any backend, with faults at chosen calls and a log of all calls. With one caller a run is repeated exactly.
+package final class FaultInjectingStorage: StorageBackend {
+    /// What every call throws once the process counts as dead.
+    package static let crashed = StorageError.failed(object: "storage", operation: "every call", reason: "the process has died")
+
+    private struct Position: Hashable {
+        let number: Int
+        let counted: CountedOperations
+    }
+
+    private struct State {
+        var operations: [StorageOperation] = []
+        var mutatingCount = 0
+        var faults: [Position: StorageFault] = [:]
+        var isCrashed = false
+        var bytesLeft: UInt64?
+        /// Name to the offset of the byte that the next get of it returns damaged.
+        var corruptions: [ObjectName: UInt64] = [:]
+    }
+
+    private let wrapped: any StorageBackend
+    private let state = Mutex(State())
+
+    package init(_ wrapped: any StorageBackend) { self.wrapped = wrapped }
+
+    package var place: String { wrapped.place }
+    package var capabilities: StorageCapabilities { wrapped.capabilities }
+
+    // MARK: What goes wrong
+
+    /// The call at `position`, counted from the last `reset()`, meets `fault`.
+    package func inject(_ fault: StorageFault, at position: Int, counting counted: CountedOperations = .all) {
+        state.withLock { $0.faults[Position(number: position, counted: counted)] = fault }
+    }
+
+    /// The next get that covers byte `offset` of `name` returns it with all its bits turned; later ones do not.
+    package func corruptNextGet(of name: ObjectName, byteAt offset: UInt64) {
+        state.withLock { $0.corruptions[name] = offset }
+    }
+
+    /// From now on puts of `byteCount` bytes fit in all; one that does not fit throws `.full` and takes nothing.
+    package func fill(after byteCount: UInt64) {
+        state.withLock { $0.bytesLeft = byteCount }
+    }
+
+    /// Forgets the log, the positions and every fault, a crash included.
+    package func reset() {
+        state.withLock { $0 = State() }
+    }
+
+    // MARK: What happened
+
+    /// Every call so far, those that failed included, in the order in which they began.
+    package var operations: [StorageOperation] { state.withLock { $0.operations } }
+    package var operationCount: Int { state.withLock { $0.operations.count } }
+    package var mutatingOperationCount: Int { state.withLock { $0.mutatingCount } }
+
+    // MARK: StorageBackend
+
+    package func prepare() throws(StorageError) {
+        try perform(.prepare) { () throws(StorageError) in try wrapped.prepare() }
+    }
+
+    package func put(_ name: ObjectName, _ bytes: Span<UInt8>) throws(StorageError) -> PutOutcome {
+        let object = [UInt8](copying: bytes)
+        return try perform(.put(name, byteCount: object.count)) { () throws(StorageError) in
+            try takeSpace(for: name, byteCount: UInt64(object.count))
+            return try wrapped.put(name, object)
+        }
+    }
+
+    package func barrier() throws(StorageError) {
+        try perform(.barrier) { () throws(StorageError) in try wrapped.barrier() }
+    }
+
+    package func get(_ name: ObjectName, byteCountMax: UInt64) throws(StorageError) -> [UInt8] {
+        try perform(.get(name)) { () throws(StorageError) in
+            corrupted(try wrapped.get(name, byteCountMax: byteCountMax), of: name, from: 0)
+        }
+    }
+
+    package func get(_ name: ObjectName, range: Range<UInt64>) throws(StorageError) -> [UInt8] {
+        try perform(.get(name)) { () throws(StorageError) in
+            corrupted(try wrapped.get(name, range: range), of: name, from: range.lowerBound)
+        }
+    }
+
+    package func stat(_ name: ObjectName) throws(StorageError) -> ObjectInfo? {
+        try perform(.stat(name)) { () throws(StorageError) in try wrapped.stat(name) }
+    }
+
+    package func list(_ kind: ObjectKind) throws(StorageError) -> [ObjectInfo] {
+        try perform(.list(kind)) { () throws(StorageError) in try wrapped.list(kind) }
+    }
+
+    package func delete(_ name: ObjectName) throws(StorageError) {
+        try perform(.delete(name)) { () throws(StorageError) in try wrapped.delete(name) }
+    }
+
+    // MARK: How
+
+    private func perform<Outcome>(
+        _ operation: StorageOperation, _ body: () throws(StorageError) -> Outcome
+    ) throws(StorageError) -> Outcome {
+        switch record(operation) {
+        case nil:
+            return try body()
+        case .fails(let error):
+            throw error
+        case .replyLost(let error):
+            _ = try body()
+            throw error
+        case .crashBefore:
+            throw FaultInjectingStorage.crashed
+        case .crashAfter:
+            _ = try body()
+            throw FaultInjectingStorage.crashed
+        }
+    }
+
+    private func record(_ operation: StorageOperation) -> StorageFault? {
+        state.withLock { state in
+            let position = Position(number: state.operations.count, counted: .all)
+            let mutatingPosition = Position(number: state.mutatingCount, counted: .mutating)
+            state.operations.append(operation)
+            if operation.isMutating { state.mutatingCount += 1 }
+            if state.isCrashed { return .crashBefore }
+            let fault = state.faults[position] ?? (operation.isMutating ? state.faults[mutatingPosition] : nil)
+            if fault == .crashBefore || fault == .crashAfter { state.isCrashed = true }
+            return fault
+        }
+    }
+
+    private func takeSpace(for name: ObjectName, byteCount: UInt64) throws(StorageError) {
+        let fits = state.withLock { state in
+            guard let bytesLeft = state.bytesLeft else { return true }
+            guard byteCount <= bytesLeft else { return false }
+            state.bytesLeft = bytesLeft - byteCount
+            return true
+        }
+        guard fits else { throw .full(object: name.path) }
+    }
+
+    private func corrupted(_ bytes: [UInt8], of name: ObjectName, from start: UInt64) -> [UInt8] {
+        state.withLock { state in
+            guard let offset = state.corruptions[name], offset >= start, offset - start < UInt64(bytes.count) else { return bytes }
+            state.corruptions[name] = nil
+            var bytes = bytes
+            bytes[Int(offset - start)] ^= 0xFF
+            return bytes
+        }
+    }
+}
