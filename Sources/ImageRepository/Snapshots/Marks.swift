@@ -1,0 +1,84 @@
+package import Bytes
+package import RepositoryFormat
+import Sealing
+import Storage
+
+/// What a chain of marks says of a snapshot.
+struct MarkState: Equatable {
+    var isForgotten = false
+    var isProtected = false
+    var isFinal = false
+    /// The number of the next mark.
+    var nextNumber: UInt64 = 0
+
+    mutating func apply(_ kind: Mark.Kind) {
+        nextNumber += 1
+        guard !isFinal else { return }
+        switch kind {
+        case .forget: isForgotten = true
+        case .undelete: isForgotten = false
+        case .protect: isProtected = true
+        case .unprotect: isProtected = false
+        case .final: (isForgotten, isFinal) = (true, true)
+        }
+    }
+}
+
+extension Repository {
+    /// The state of every snapshot that has marks. A mark that cannot be believed ends its chain and is reported.
+    func readMarks() throws(RepositoryError) -> (states: [SnapshotID: MarkState], problems: [Problem]) {
+        var numbers: [SnapshotID: [UInt64]] = [:]
+        for info in try storing({ () throws(StorageError) in try storage.list(.marks) }) {
+            let parts = info.name.leaf.split(separator: ".")
+            guard parts.count == 2, let id = SnapshotID(hexadecimal: parts[0]), let number = UInt64(parts[1]) else { continue }
+            numbers[id, default: []].append(number)
+        }
+        var states: [SnapshotID: MarkState] = [:]
+        var problems: [Problem] = []
+        for (id, found) in numbers {
+            var state = MarkState()
+            for (expected, number) in found.sorted().enumerated() {
+                do throws(RepositoryError) {
+                    guard number == UInt64(expected) else {
+                        throw .damaged(object: ObjectName.mark(id, UInt64(expected)).path, reason: "it is missing, though a later mark is there")
+                    }
+                    state.apply(try readMark(id, number))
+                } catch {
+                    problems.append(Problem(severity: .error, object: ObjectName.mark(id, number).path, reason: error.reason, snapshots: [id.hexadecimal]))
+                    break
+                }
+            }
+            states[id] = state
+        }
+        return (states, problems)
+    }
+
+    private func readMark(_ id: SnapshotID, _ number: UInt64) throws(RepositoryError) -> Mark.Kind {
+        let name = ObjectName.mark(id, number)
+        let object = try storing { () throws(StorageError) in try storage.get(name, byteCountMax: UInt64(FormatLimits.recordByteCountMax)) }
+        let binding = sealer.repositoryBinding(.mark, name: name.path)
+        let document = try sealing(name.path) { () throws(SealingError) in try sealer.open(object, binding) }
+        let mark = try decoding(name.path) { () throws(FormatError) in try Mark(body: document.body) }
+        guard mark.snapshot == id, mark.number == number else { throw .damaged(object: name.path, reason: "it is the mark of another snapshot") }
+        try sealing(name.path) { () throws(SealingError) in
+            try verifier.verify(document, binding, .capability(mark.kind == .final ? .prune : .forgetAny))
+        }
+        return mark.kind
+    }
+
+    /// Adds the next mark of a snapshot's chain; the building block of forget, protect and their opposites.
+    ///
+    /// - Throws: `.invalid` if somebody else added one in the meantime.
+    package func appendMark(_ kind: Mark.Kind, to id: SnapshotID) throws(RepositoryError) {
+        let number = try readMarks().states[id]?.nextNumber ?? 0
+        let name = ObjectName.mark(id, number)
+        let mark = Mark(kind: kind, snapshot: id, number: number, time: timestamp)
+        let object = sealer.seal(mark.body, sealer.repositoryBinding(.mark, name: name.path))
+        let outcome = try storing { () throws(StorageError) in
+            let outcome = try storage.put(name, object.span)
+            try storage.barrier()
+            return outcome
+        }
+        guard outcome == .created else { throw .invalid("\(name): somebody else marked the snapshot at the same moment; run the command again") }
+    }
+}

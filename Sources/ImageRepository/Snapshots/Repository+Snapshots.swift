@@ -1,0 +1,86 @@
+import Bytes
+public import RepositoryFormat
+import Sealing
+import Storage
+
+extension Repository {
+    /// All snapshots by rising ordinal. What cannot be read is a problem of its own and hides nothing else.
+    public func snapshots(includingForgotten: Bool = false) throws(RepositoryError) -> SnapshotList {
+        let names = try storing { () throws(StorageError) in try storage.list(.snapshots) }.map(\.name)
+        let marks = try readMarks()
+        var snapshots: [Snapshot] = []
+        var problems = marks.problems
+        for name in names.sorted(by: { $0.leaf < $1.leaf }) {
+            guard let id = SnapshotID(hexadecimal: name.leaf) else { continue }
+            do throws(RepositoryError) {
+                guard let snapshot = try readSnapshot(id, marks.states[id]) else { continue }
+                if includingForgotten || !snapshot.isForgotten { snapshots.append(snapshot) }
+            } catch {
+                if case .storage(.unavailable) = error { throw error }
+                problems.append(Problem(severity: .error, object: name.path, reason: error.reason, snapshots: [name.leaf]))
+            }
+        }
+        snapshots.sort { ($0.manifest.ordinal, $0.id.hexadecimal) < ($1.manifest.ordinal, $1.id.hexadecimal) }
+        return SnapshotList(snapshots: snapshots, problems: problems)
+    }
+
+    /// The one snapshot that is meant.
+    ///
+    /// - Throws: `.noSnapshot`, `.ambiguous`; `.damaged` if what was asked for by its id cannot be read.
+    public func snapshot(_ selector: SnapshotSelector) throws(RepositoryError) -> Snapshot {
+        let list = try snapshots()
+        let candidates = list.snapshots.filter { snapshot in
+            (selector.host == nil || snapshot.manifest.host == selector.host)
+                && selector.tags.allSatisfy { snapshot.manifest.tags.contains($0) }
+        }
+        if selector.text == "latest" {
+            guard let newest = candidates.last else { throw .noSnapshot(selector.host.map { "latest:\($0)" } ?? "latest") }
+            return newest
+        }
+        guard !selector.text.isEmpty else { throw .noSnapshot("") }
+        let matches = candidates.filter { $0.id.hexadecimal.hasPrefix(selector.text) }
+        if matches.count > 1 { throw .ambiguous(selector.text, matches: matches.map(\.id)) }
+        if let match = matches.first { return match }
+        if let problem = list.problems.first(where: { $0.snapshots.contains { $0.hasPrefix(selector.text) } }) {
+            throw .damaged(object: problem.object, reason: problem.reason)
+        }
+        throw .noSnapshot(selector.text)
+    }
+
+    /// The image of that name, or the only one if `name` is nil.
+    public func image(_ name: String?, of snapshot: Snapshot) throws(RepositoryError) -> ImageRecord {
+        let images = snapshot.manifest.images
+        if let name {
+            if let image = images.first(where: { $0.name == name }) { return image }
+        } else if images.count == 1 {
+            return images[0]
+        }
+        throw .noImage(name ?? "", names: images.map(\.name))
+    }
+
+    /// Nil if the slot holds an abort record: there is no such snapshot.
+    func readSnapshot(_ id: SnapshotID, _ state: MarkState?) throws(RepositoryError) -> Snapshot? {
+        let name = ObjectName.snapshot(id)
+        let object = try storing { () throws(StorageError) in
+            try storage.get(name, byteCountMax: UInt64(FormatLimits.manifestByteCountMax))
+        }
+        let header = try decoding(name.path) { () throws(FormatError) in try ObjectHeader(of: object[...], expecting: .manifest, .abortRecord) }
+        let binding = sealer.repositoryBinding(header.type, name: name.path)
+        let digest = ObjectDigest.of(object)
+        let document = try sealing(name.path) { () throws(SealingError) in
+            let document = try sealer.open(object, binding)
+            try verifier.verify(document, binding, header.type == .manifest ? .manifest(id, objectDigest: digest) : .anySlot)
+            return document
+        }
+        if header.type == .abortRecord {
+            let record = try decoding(name.path) { () throws(FormatError) in try AbortRecord(body: document.body) }
+            guard record.session == id else { throw .damaged(object: name.path, reason: "it is the abort record of another session") }
+            return nil
+        }
+        let manifest = try decoding(name.path) { () throws(FormatError) in try Manifest(body: document.body) }
+        guard manifest.snapshot == id else { throw .damaged(object: name.path, reason: "it is the manifest of another snapshot") }
+        return Snapshot(
+            manifest: manifest, digest: digest, slot: document.slot, isForgotten: state?.isForgotten ?? false,
+            isProtected: state?.isProtected ?? false)
+    }
+}
