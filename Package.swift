@@ -55,6 +55,9 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
+
+        .target(name: "ImageFixtures", dependencies: ["DiskImages"], path: "Tests/ImageFixtures", swiftSettings: settings),
+        tests("DiskImages", ["ImageFixtures", "CLinux"]),
     ],
     swiftLanguageModes: [.v6]
 )
