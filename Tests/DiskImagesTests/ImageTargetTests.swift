@@ -70,6 +70,8 @@ struct ImageTargetTests {
         #expect(try ImageTarget.isInside(repository, repository))
         #expect(try ImageTarget.isInside(repository + "/new", repository))
         #expect(try ImageTarget.isInside(folder.file("link/new"), repository))
+        #expect(unsafe symlink(repository, folder.file("alias")) == 0)
+        #expect(try ImageTarget.isInside(repository + "/new", folder.file("alias")))
         #expect(try ImageTarget.isInside(folder.file("link"), repository))
         #expect(try ImageTarget.isInside(repository + "/packs/../../repository/x", repository))
         #expect(try !ImageTarget.isInside(folder.file("repository2/new"), repository))

@@ -11,6 +11,12 @@ struct TargetOpenerTests {
         #expect(try TargetOpener(overwrite: false).open(path: folder.sparseFile("empty", byteCount: 0)).isBlank)
     }
 
+    @Test func `what an opened target left behind can be discarded`() throws {
+        let target = try TargetOpener(overwrite: false).open(path: folder.file("new"))
+        try target.discardIncomplete()
+        #expect(!exists(folder.file("new")))
+    }
+
     @Test func `a file that holds something needs permission`() throws {
         let path = try folder.sparseFile("old", byteCount: 1)
         #expect(message { _ = try TargetOpener(overwrite: false).open(path: path) }.contains("only on request"))
