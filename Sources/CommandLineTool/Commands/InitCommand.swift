@@ -1,6 +1,7 @@
 import ArgumentParser
 import Bytes
 import ImageRepository
+import LocalStorage
 import RepositoryFormat
 import Sealing
 import Storage
@@ -11,7 +12,7 @@ struct InitCommand: Command {
         commandName: "init",
         abstract: "Make a new repository.",
         discussion: """
-            The folder may exist if it is empty. A recovery key is made and printed: it opens the repository when the password is lost, \
+            The folder is made if it does not exist; one that holds anything else is refused. A recovery key is made and printed: it opens the repository when the password is lost, \
             and nothing else does. Keep it on paper, away from this machine.
             """)
 
@@ -51,6 +52,7 @@ struct InitCommand: Command {
     func execute(_ console: Console) throws(Failure) -> ExitStatus {
         let storage = try repository.storage()
         try refuseOccupied(storage)
+        try refuseOtherFiles(storage.place)
         if let recoveryFile, SecretFile.exists(recoveryFile) {
             throw Failure("\(recoveryFile): it exists and is not overwritten; name another file for the recovery key", status: .usage)
         }
@@ -78,6 +80,13 @@ struct InitCommand: Command {
             throw Failure(error)
         }
         throw Failure("\(storage.place): there is a repository already; name another folder")
+    }
+
+    /// Twelve folders among somebody's documents are no fun. An earlier attempt's leftovers and the root of a disk are fine.
+    private func refuseOtherFiles(_ folder: String) throws(Failure) {
+        let harmless = Set(ObjectKind.allCases.map(\.rawValue) + ["lost+found", "reserve"])
+        guard let other = FolderNames.of(folder).first(where: { !harmless.contains($0) }) else { return }
+        throw Failure("\(folder): it is not empty (there is \(other)); name a new folder, such as \(folder)/repository")
     }
 
     private func write(_ key: KeyFile, to path: String) throws(Failure) {

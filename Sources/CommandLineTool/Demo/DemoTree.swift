@@ -15,7 +15,7 @@ struct DemoTree {
         self.folder = folder
         try makeFolder(folder)
         try copy(from: "/usr/bin", into: "programs", byteCountMax: 60 << 20)
-        programs = try names(in: "\(folder)/programs")
+        programs = FolderNames.of("\(folder)/programs")
         try copy(from: "/usr/share/doc", into: "documents", byteCountMax: 16 << 20)
         // Like a database: no two pages alike, and nothing to compress.
         try write(DemoTree.noise(byteCount: 8 << 20, seed: 1), to: "database")
@@ -42,7 +42,7 @@ struct DemoTree {
         var left = byteCountMax
         var waiting = [(source, name)]
         while let (from, to) = waiting.popLast(), left > 0 {
-            for entry in try names(in: from) where left > 0 {
+            for entry in FolderNames.of(from) where left > 0 {
                 var status = stat()
                 guard unsafe lstat("\(from)/\(entry)", &status) == 0 else { continue }
                 if status.st_mode & S_IFMT == S_IFDIR {
@@ -80,19 +80,5 @@ struct DemoTree {
 
     private func makeFolder(_ path: String) throws(Failure) {
         guard unsafe mkdir(path, 0o700) == 0 else { throw Failure("\(path): the folder cannot be made (\(SystemCall.reason))") }
-    }
-
-    /// Sorted; empty where there is no such folder or it cannot be read.
-    private func names(in folder: String) throws(Failure) -> [String] {
-        guard let stream = unsafe opendir(folder) else { return [] }
-        defer { unsafe closedir(stream) }
-        var found: [String] = []
-        while let entry = unsafe readdir(stream) {
-            let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { pointer in
-                unsafe pointer.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
-            }
-            if name != ".", name != ".." { found.append(name) }
-        }
-        return found.sorted()
     }
 }
