@@ -67,6 +67,8 @@ let package = Package(
         .target(name: "TestSupport", dependencies: ["Bytes", "Storage"], path: "Tests/TestSupport", swiftSettings: settings),
         tests("Storage", ["Bytes", "TestSupport"]),
         tests("LocalStorage", ["Bytes", "Storage", "CLinux", "TestSupport"]),
+        .target(name: "ImageFixtures", dependencies: ["DiskImages"], path: "Tests/ImageFixtures", swiftSettings: settings),
+        tests("DiskImages", ["ImageFixtures", "CLinux"]),
     ],
     swiftLanguageModes: [.v6]
 )

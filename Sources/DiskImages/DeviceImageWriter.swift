@@ -30,8 +30,7 @@ public final class DeviceImageWriter: ImageWriter {
         if let reason = try DeviceUsage.reason(device) { throw .inUse(path: path, reason: reason) }
         if try device.isReadOnly() { throw .unsuitable(path: path, reason: "the device is read-only") }
         do throws(SystemError) {
-            // On a block device, O_EXCL fails when a file system, or anybody else, has claimed it (open(2)).
-            file = try FileDescriptor(opening: path, flags: O_RDWR | O_EXCL)
+            file = try DeviceImageWriter.claim(path)
             byteCount = try file.deviceByteCount()
         } catch {
             if error.number == EBUSY { throw .inUse(path: path, reason: "the kernel or another program has claimed it") }
@@ -44,6 +43,20 @@ public final class DeviceImageWriter: ImageWriter {
         guard claimed.kind == .blockDevice, claimed.device == status.device else {
             throw .inUse(path: path, reason: "the name came to stand for another device just now")
         }
+    }
+
+    /// On a block device, O_EXCL fails when a file system, or anybody else, has claimed it (open(2)). Some claims pass: whoever sets up loop
+    /// devices or reads partition tables holds one for a moment, so a refusal counts only after 300 ms.
+    private static func claim(_ path: String) throws(SystemError) -> FileDescriptor {
+        for _ in 0..<15 {
+            do throws(SystemError) {
+                return try FileDescriptor(opening: path, flags: O_RDWR | O_EXCL)
+            } catch {
+                guard error.number == EBUSY else { throw error }
+                usleep(20_000)
+            }
+        }
+        return try FileDescriptor(opening: path, flags: O_RDWR | O_EXCL)
     }
 
     /// What lies behind the image's end is left as it is.

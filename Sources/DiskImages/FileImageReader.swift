@@ -92,8 +92,16 @@ public final class FileImageReader: ImageReader {
                 return unsafe pread(descriptor, memory, byteCount, place)
             }
         } catch {
+            if isWorthDirectRead(at: offset, byteCount: bytes.count) {
+                do throws(ReadFailure) { return try file.readDirectly(at: offset, into: &bytes) } catch {}  // The first failure tells more.
+            }
             throw .unreadable(path: path, offset: error.offset, reason: error.error.reason)
         }
+    }
+
+    private func isWorthDirectRead(at offset: UInt64, byteCount: Int) -> Bool {
+        let sector = UInt64(identity.logicalSectorByteCount)
+        return isDevice && byteCount <= FileDescriptor.directByteCountMax && offset % sector == 0 && UInt64(byteCount) % sector == 0
     }
 
     public func prefetch(at offset: UInt64, byteCount: UInt64) {

@@ -21,4 +21,12 @@ public protocol ImageWriter: Sendable {
 
     /// Returns when everything written is durable.
     func finish() throws(ImageError)
+
+    /// Called when a restore ends without `finish`: removes what would pass for an image and is none, where the writer made it itself.
+    func discardIncomplete() throws(ImageError)
+}
+
+extension ImageWriter {
+    /// What a device or stream took cannot be taken back.
+    public func discardIncomplete() throws(ImageError) {}
 }

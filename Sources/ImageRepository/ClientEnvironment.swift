@@ -4,6 +4,7 @@ public struct ClientEnvironment: Sendable {
     public var host: String
     /// From /etc/machine-id; empty if there is none.
     public var machineID: String
+    public var processID: UInt64
     /// Name and version of the program.
     public var tool: String
     /// Where what can be rebuilt is kept; nil for nowhere.
@@ -14,10 +15,11 @@ public struct ClientEnvironment: Sendable {
     public var now: @Sendable () -> Int64
 
     public init(
-        host: String, machineID: String, tool: String, cacheFolder: String?, stateFolder: String?, now: @escaping @Sendable () -> Int64
+        host: String, machineID: String, processID: UInt64, tool: String, cacheFolder: String?, stateFolder: String?, now: @escaping @Sendable () -> Int64
     ) {
         self.host = host
         self.machineID = machineID
+        self.processID = processID
         self.tool = tool
         self.cacheFolder = cacheFolder
         self.stateFolder = stateFolder

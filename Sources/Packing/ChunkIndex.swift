@@ -46,10 +46,10 @@ package final class ChunkIndex: Sendable {
         }
     }
 
-    /// Whether the chunk need not be stored again.
-    package func hasCountingLocation(_ id: ChunkID) -> Bool {
+    /// Where the chunk is, in a pack that counts: if anywhere, it need not be stored again.
+    package func countingLocation(_ id: ChunkID) -> ChunkLocation? {
         state.withLock { state in
-            ChunkIndex.firstLocation(id, state) { state.packs[Int($0.pack)].isCounting } != nil
+            ChunkIndex.firstLocation(id, state) { state.packs[Int($0.pack)].isCounting }
         }
     }
 

@@ -11,6 +11,8 @@ struct LoadedIndex {
     let indexObjects: [ObjectInfo]
     /// Packs that the storage lists, with their sizes.
     let listed: [PackID: ObjectInfo]
+    /// Packs on condemned lists.
+    let condemned: Set<PackID>
 }
 
 extension Repository {
@@ -41,7 +43,7 @@ extension Repository {
             let isThere = listed[pack.id]?.byteCount == pack.directory.packByteCount
             index.add(pack, isCounting: isThere && !condemned.packs.contains(pack.id))
         }
-        return LoadedIndex(index: index, problems: problems, indexObjects: objects, listed: listed)
+        return LoadedIndex(index: index, problems: problems, indexObjects: objects, listed: listed, condemned: condemned.packs)
     }
 
     func readIndex(_ name: ObjectName) throws(RepositoryError) -> IndexDocument {

@@ -1,0 +1,183 @@
+import Bytes
+import DiskImages
+import RepositoryFormat
+import Synchronization
+import Threading
+
+/// Where read bands go, and where their buffers come from.
+struct BandSink: Sendable {
+    let buffers: Pool<AlignedBuffer>
+    let jobs: BoundedQueue<BandJob>
+    let outcomes: OrderedOutcomes
+    let failure = FirstFailure<RepositoryError>()
+
+    /// Notes a failure, and lets nobody wait for an outcome that will not come.
+    func fail(_ error: RepositoryError) {
+        failure.record(error)
+        outcomes.close()
+    }
+}
+
+/// What reading a source brought to light.
+struct FeedReport: Sendable {
+    /// Ranges of the volume that could not be read, joined.
+    var unreadable: [Range<UInt64>] = []
+    var byteCount: UInt64 = 0
+    var hasShrunk = false
+
+    mutating func addUnreadable(_ range: Range<UInt64>) {
+        if let last = unreadable.last, last.upperBound == range.lowerBound {
+            unreadable[unreadable.count - 1] = last.lowerBound..<range.upperBound
+        } else {
+            unreadable.append(range)
+        }
+    }
+}
+
+/// Reads a source from start to end, band by band, as the only one who does.
+struct BandFeeder: Sendable {
+    /// Read at once: large enough for the device, small enough to be hot when it is looked at.
+    private static let pieceByteCount = 1 << 20
+    private static let bandByteCount = UInt64(FormatLimits.bandByteCount)
+
+    let sink: BandSink
+    let limit: RateLimit?
+    let progress: ProgressCounters
+    let cancellation: Cancellation
+
+    /// Reads an image. Holes are not read, and whole bands of them become one outcome.
+    func feed(_ reader: any ImageReader, sectorByteCount: UInt32) throws(RepositoryError) -> FeedReport {
+        var report = FeedReport(byteCount: reader.byteCount)
+        let scanner = UnreadableRangeScanner(sectorByteCount: sectorByteCount)
+        let bandCount = MapGeometry(byteCount: reader.byteCount).bandCount
+        var band: UInt64 = 0
+        while band < bandCount {
+            try check()
+            let start = band * BandFeeder.bandByteCount
+            if let (kind, end) = try uniform(reader, at: start, &report) {
+                let bands = end >= reader.byteCount ? bandCount - band : (end / BandFeeder.bandByteCount) - band
+                if bands > 0 {
+                    if kind == .unreadable { report.addUnreadable(start..<min(start + bands * BandFeeder.bandByteCount, reader.byteCount)) }
+                    sink.outcomes.put(.uniform(kind, bandCount: bands), at: band)
+                    band += bands
+                    continue
+                }
+            }
+            let buffer = sink.buffers.take()
+            do throws(RepositoryError) {
+                let byteCount = Int(min(BandFeeder.bandByteCount, reader.byteCount - start))
+                let unreadable = try fill(buffer, byteCount: byteCount, reader, start, scanner, &report)
+                hand(BandJob(band: band, buffer: buffer, byteCount: byteCount, unreadable: unreadable))
+            } catch {
+                sink.buffers.giveBack(buffer)
+                throw error
+            }
+            band += 1
+        }
+        return report
+    }
+
+    /// Reads a stream to its end. Nothing is known before.
+    func feed(_ stream: any ImageStream) throws(RepositoryError) -> FeedReport {
+        var report = FeedReport()
+        var band: UInt64 = 0
+        while true {
+            try check()
+            let buffer = sink.buffers.take()
+            var filled = 0
+            do throws(RepositoryError) {
+                while filled < FormatLimits.bandByteCount {
+                    let count = try imaging { () throws(ImageError) in
+                        try buffer.withMutableBytes(in: filled..<min(filled + BandFeeder.pieceByteCount, FormatLimits.bandByteCount)) { bytes throws(ImageError) in
+                            try stream.read(into: &bytes)
+                        }
+                    }
+                    guard count > 0 else { break }
+                    filled += count
+                    noteRead(count)
+                    try cancellation.check()
+                }
+            } catch {
+                sink.buffers.giveBack(buffer)
+                throw error
+            }
+            guard filled > 0 else {
+                sink.buffers.giveBack(buffer)
+                break
+            }
+            report.byteCount += UInt64(filled)
+            hand(BandJob(band: band, buffer: buffer, byteCount: filled, unreadable: []))
+            band += 1
+            guard filled == FormatLimits.bandByteCount else { break }
+        }
+        try imaging { () throws(ImageError) in try stream.finish() }
+        return report
+    }
+
+    private func check() throws(RepositoryError) {
+        try cancellation.check()
+        try sink.failure.check()
+    }
+
+    /// Gives the job to a worker; if there are none any more, a failure is noted already.
+    private func hand(_ job: BandJob) {
+        if !sink.jobs.put(job) { sink.buffers.giveBack(job.buffer) }
+    }
+
+    private func noteRead(_ byteCount: Int) {
+        progress.readByteCount.add(UInt64(byteCount), ordering: .relaxed)
+        limit?.wait(afterReading: byteCount)
+    }
+
+    /// Whether the source is known to hold nothing, or to have ended, from `offset` on, and up to where.
+    private func uniform(
+        _ reader: any ImageReader, at offset: UInt64, _ report: inout FeedReport
+    ) throws(RepositoryError) -> (kind: MapKind, end: UInt64)? {
+        let extent = try imaging { () throws(ImageError) in try reader.extent(at: offset) }
+        guard extent.kind == .zero else { return nil }
+        // Behind the end of a source that shrank there is a hole too, but what stood there is lost and not zero.
+        let current = try imaging { () throws(ImageError) in try reader.currentByteCount() }
+        guard current < extent.end else { return (.zero, extent.end) }
+        report.hasShrunk = true
+        return current <= offset ? (.unreadable, reader.byteCount) : (.zero, current)
+    }
+
+    /// Fills the buffer with a band; answers which ranges of it could not be read.
+    private func fill(
+        _ buffer: AlignedBuffer, byteCount: Int, _ reader: any ImageReader, _ start: UInt64, _ scanner: UnreadableRangeScanner,
+        _ report: inout FeedReport
+    ) throws(RepositoryError) -> [Range<Int>] {
+        var unreadable: [Range<Int>] = []
+        func note(_ range: Range<Int>, _ report: inout FeedReport) {
+            report.addUnreadable(start + UInt64(range.lowerBound)..<start + UInt64(range.upperBound))
+            if let last = unreadable.last, last.upperBound == range.lowerBound {
+                unreadable[unreadable.count - 1] = last.lowerBound..<range.upperBound
+            } else {
+                unreadable.append(range)
+            }
+        }
+        var position = 0
+        while position < byteCount {
+            try cancellation.check()
+            if let (kind, end) = try uniform(reader, at: start + UInt64(position), &report) {
+                let range = position..<Int(min(UInt64(byteCount), end - start))
+                buffer.zero(range)
+                if kind == .unreadable { note(range, &report) }
+                position = range.upperBound
+                continue
+            }
+            let extent = try imaging { () throws(ImageError) in try reader.extent(at: start + UInt64(position)) }
+            let range = position..<min(position + BandFeeder.pieceByteCount, byteCount, Int(min(UInt64(byteCount), extent.end - start)))
+            let outcome = try imaging { () throws(ImageError) in
+                try buffer.withMutableBytes(in: range) { bytes throws(ImageError) in
+                    try scanner.read(from: reader, at: start + UInt64(position), into: &bytes)
+                }
+            }
+            for bad in outcome.unreadable { note(Int(bad.lowerBound - start)..<Int(bad.upperBound - start), &report) }
+            if outcome.endedAt != nil { report.hasShrunk = true }
+            noteRead(range.count)
+            position = range.upperBound
+        }
+        return unreadable
+    }
+}

@@ -1,0 +1,138 @@
+import Bytes
+import Chunking
+import Packing
+import RepositoryFormat
+import Sealing
+import Synchronization
+
+/// Counts that all workers of a session add to.
+final class BackupCounters: Sendable {
+    let chunkCount = Atomic<UInt64>(0)
+    let newChunkCount = Atomic<UInt64>(0)
+    /// A fingerprint matched bytes that were not the chunk's: from then on none is believed.
+    let isFingerprintRefuted = Atomic<Bool>(false)
+}
+
+/// Turns bands into entries: recognises what the parent has, cuts the rest, and stores what is new.
+///
+/// One thread at a time uses a worker; that is what makes it `Sendable`. Its open segment goes on from band to band.
+final class BandWorker: @unchecked Sendable {
+    /// One in so many fingerprint matches is verified by chunk id, chosen at random: 1.6 %.
+    private static let verifiedMatchRate: UInt64 = 64
+
+    private let member: MemberKeys
+    private let claims: ChunkClaims
+    private let builder: SegmentBuilder
+    private let table: GearTable
+    private let parameters: ChunkerParameters
+    private let counters: BackupCounters
+    private let progress: ProgressCounters
+    private var generator = SystemRandomNumberGenerator()
+
+    init(
+        _ session: WriteSession, sealer: DocumentSealer, table: GearTable, parameters: ChunkerParameters, level: Int?,
+        counters: BackupCounters, progress: ProgressCounters
+    ) {
+        member = sealer.member
+        claims = session.claims
+        builder = SegmentBuilder(.data, sealer: sealer, sessionKey: session.dataKey.secret, writer: session.dataPacks, level: level)
+        self.table = table
+        self.parameters = parameters
+        self.counters = counters
+        self.progress = progress
+    }
+
+    /// Stores the open segment.
+    func flush() throws(RepositoryError) { try packing { () throws(PackingError) in try builder.flush() } }
+
+    /// - Parameter parent: entries of the parent's band; none if there is no parent, or its fingerprints are not believed.
+    func process(_ job: BandJob, parent: [MapEntry]) throws(RepositoryError) -> BandOutcome {
+        let entries = try packing { () throws(PackingError) -> [MapEntry] in
+            try job.buffer.withBytes(byteCount: job.byteCount) { bytes throws(PackingError) -> [MapEntry] in
+                try unsafe bytes.withUnsafeBufferPointer { buffer throws(PackingError) -> [MapEntry] in
+                    try unsafe makeEntries(of: bytes, UnsafeRawBufferPointer(buffer), job, parent)
+                }
+            }
+        }
+        if let first = entries.first, first.kind.isUniform, entries.count == 1 { return .uniform(first.kind, bandCount: 1) }
+        let map = BandMap(entries: entries).encoded
+        return .map(bytes: map, id: unsafe map.withUnsafeBytes { unsafe member.chunkID(.map, $0) })
+    }
+
+    /// `raw` is the memory of `bytes`.
+    private func makeEntries(
+        of bytes: Span<UInt8>, _ raw: UnsafeRawBufferPointer, _ job: BandJob, _ parent: [MapEntry]
+    ) throws(PackingError) -> [MapEntry] {
+        let cutter = BandCutter(bytes, table: table, parameters: parameters)
+        var entries: [MapEntry] = []
+        var parentPosition = ParentPosition(parent)
+        var position = 0
+        for gap in job.unreadable + [job.byteCount..<job.byteCount] {
+            while position < gap.lowerBound {
+                if let entry = unsafe parentPosition.match(at: position, in: raw, to: gap.lowerBound, member),
+                    unsafe try reuse(entry, raw, position, job.band)
+                {
+                    entries.append(entry)
+                    position += Int(entry.byteCount)
+                    continue
+                }
+                let piece = cutter.nextPiece(in: bytes, at: position, to: gap.lowerBound)
+                switch piece {
+                case .zero(let range): BandWorker.append(.zero, range.count, to: &entries)
+                case .data(let range):
+                    entries.append(unsafe try store(UnsafeRawBufferPointer(rebasing: raw[range]), job.band))
+                }
+                position = piece.range.upperBound
+            }
+            if !gap.isEmpty { BandWorker.append(.unreadable, gap.count, to: &entries) }
+            position = gap.upperBound
+        }
+        counters.chunkCount.add(UInt64(entries.count { $0.kind == .data }), ordering: .relaxed)
+        return entries
+    }
+
+    /// Whether the parent's entry stands for these bytes, and its chunk is there or could be stored.
+    private func reuse(
+        _ entry: MapEntry, _ raw: UnsafeRawBufferPointer, _ position: Int, _ band: UInt64
+    ) throws(PackingError) -> Bool {
+        if counters.isFingerprintRefuted.load(ordering: .relaxed) { return false }
+        // A reference to a part of a chunk can be neither verified nor stored by these bytes alone.
+        guard let chunkByteCount = claims.byteCount(entry.chunk) else { return unsafe try storeAgain(entry, raw, position, band) }
+        guard chunkByteCount == entry.byteCount, generator.next(upperBound: BandWorker.verifiedMatchRate) == 0 else { return true }
+        let bytes = unsafe UnsafeRawBufferPointer(rebasing: raw[position..<position + Int(entry.byteCount)])
+        if unsafe member.chunkID(.data, bytes) == entry.chunk { return true }
+        counters.isFingerprintRefuted.store(true, ordering: .relaxed)
+        return false
+    }
+
+    /// The parent's chunk has no counting location: stores it again, if these bytes are all of it.
+    private func storeAgain(
+        _ entry: MapEntry, _ raw: UnsafeRawBufferPointer, _ position: Int, _ band: UInt64
+    ) throws(PackingError) -> Bool {
+        let bytes = unsafe UnsafeRawBufferPointer(rebasing: raw[position..<position + Int(entry.byteCount)])
+        guard unsafe member.chunkID(.data, bytes) == entry.chunk else { return false }
+        if claims.claim(entry.chunk, byteCount: bytes.count) { unsafe try add(entry.chunk, bytes, band) }
+        return true
+    }
+
+    private func store(_ bytes: UnsafeRawBufferPointer, _ band: UInt64) throws(PackingError) -> MapEntry {
+        let id = unsafe member.chunkID(.data, bytes)
+        if claims.claim(id, byteCount: bytes.count) { unsafe try add(id, bytes, band) }
+        return unsafe MapEntry(kind: .data, byteCount: UInt32(bytes.count), chunk: id, fingerprint: member.fingerprint(bytes), chunkOffset: 0)
+    }
+
+    private func add(_ id: ChunkID, _ bytes: UnsafeRawBufferPointer, _ band: UInt64) throws(PackingError) {
+        unsafe try builder.append(id, bytes, band: band)
+        counters.newChunkCount.add(1, ordering: .relaxed)
+        progress.newByteCount.add(UInt64(bytes.count), ordering: .relaxed)
+    }
+
+    /// Joins neighbours of one uniform kind.
+    private static func append(_ kind: MapKind, _ byteCount: Int, to entries: inout [MapEntry]) {
+        if let last = entries.last, last.kind == kind {
+            entries[entries.count - 1].byteCount += UInt32(byteCount)
+        } else {
+            entries.append(MapEntry(kind: kind, byteCount: UInt32(byteCount)))
+        }
+    }
+}

@@ -1,0 +1,228 @@
+import Bytes
+import Chunking
+import DiskImages
+import Packing
+import RepositoryFormat
+import Sealing
+import Synchronization
+import Threading
+
+extension Repository {
+    /// Takes a snapshot of all sources together.
+    ///
+    /// Everything stored is durable when the call returns; the snapshot exists only then. After a failure or a cancellation there is
+    /// no snapshot, and what was stored is found again by the next backup.
+    /// - Throws: `.image` for a source that fails as a whole, `.storage`, `.cancelled`, `.sessionEnded`, `.notPermitted`, `.invalid`.
+    public func backup(
+        _ sources: [BackupSource], options: BackupOptions, progress: ProgressCounters, cancellation: Cancellation
+    ) throws(RepositoryError) -> BackupReport {
+        try permit(.write)
+        guard keyrings.current.slot(slot)?.may(.write) == true else { throw .notPermitted(operation: "back up", role: role) }
+        let run = try BackupRun(self, sources, options, progress, cancellation)
+        do throws(RepositoryError) {
+            return try run.backup()
+        } catch {
+            run.session.abandon()
+            throw error
+        }
+    }
+}
+
+/// One backup, from the registered session to the commit.
+private final class BackupRun {
+    private let repository: Repository
+    private let sources: [BackupSource]
+    private let options: BackupOptions
+    private let progress: ProgressCounters
+    private let cancellation: Cancellation
+    private let host: String
+    private let startTime: String
+    private let known: SnapshotList
+    private let counters = BackupCounters()
+    let session: WriteSession
+    private var warnings: [String] = []
+
+    init(
+        _ repository: Repository, _ sources: [BackupSource], _ options: BackupOptions, _ progress: ProgressCounters, _ cancellation: Cancellation
+    ) throws(RepositoryError) {
+        guard !sources.isEmpty else { throw .invalid("there is nothing to back up: no source was given") }
+        let names = sources.map(\.identity.imageName)
+        guard Set(names).count == names.count else { throw .invalid("two sources have the same image name; give them different ones") }
+        guard names.allSatisfy({ !$0.isEmpty }) else { throw .invalid("an image name is empty") }
+        guard sources.count <= FormatLimits.imagesPerSnapshotMax else { throw .invalid("a snapshot has at most \(FormatLimits.imagesPerSnapshotMax) images") }
+        self.repository = repository
+        self.sources = sources
+        self.options = options
+        self.progress = progress
+        self.cancellation = cancellation
+        host = options.host ?? repository.environment.host
+        startTime = repository.timestamp
+        session = try WriteSession(repository, kind: "backup", compressionLevel: options.compressionLevel, progress: progress)
+        do throws(RepositoryError) {
+            known = try repository.snapshots(includingForgotten: true)
+        } catch {
+            session.abandon()
+            throw error
+        }
+        warnings = session.warnings + known.problems.map { "\($0.object): \($0.reason)" }
+    }
+
+    func backup() throws(RepositoryError) -> BackupReport {
+        progress.totalByteCount.store(totalByteCount ?? 0, ordering: .relaxed)
+        let parameters: ChunkerParameters
+        do { parameters = try ChunkerParameters(averageByteCount: repository.config.averageChunkByteCount) } catch {
+            throw .damaged(object: "config", reason: "\(error)")
+        }
+        let table = GearTable(repository.sealer.member.gearTableBytes().span)
+        let threadCount = max(1, options.threadCount ?? usableCoreCount())
+        let workers = (0..<threadCount).map { _ in
+            BandWorker(
+                session, sealer: repository.sealer, table: table, parameters: parameters, level: options.compressionLevel,
+                counters: counters, progress: progress)
+        }
+        let volumes = VolumeBackup(
+            session: session, workers: workers,
+            buffers: Pool((0..<threadCount + 2).map { _ in AlignedBuffer(byteCapacity: FormatLimits.bandByteCount) }),
+            limit: options.readLimit.map { RateLimit(bytesPerSecond: max(1, $0)) }, progress: progress, cancellation: cancellation,
+            member: { [member = repository.sealer.member] bytes in unsafe bytes.withUnsafeBytes { unsafe member.chunkID(.map, $0) } })
+        var images: [ImageRecord] = []
+        var unreadable: [(image: String, range: Range<UInt64>)] = []
+        var parent: SnapshotID?
+        for source in sources {
+            let predecessor = try self.parent(of: source)
+            parent = parent ?? predecessor?.snapshot
+            let (root, report) = try run(source, predecessor, volumes)
+            unreadable += report.unreadable.map { (source.identity.imageName, $0) }
+            images.append(ImageRecord(source, byteCount: report.byteCount, root: root, averageChunkByteCount: parameters.averageByteCount))
+            try note(source, report)
+        }
+        for worker in workers { try worker.flush() }
+        try cancellation.check()
+        let (manifest, digest) = try session.commit { storedByteCount throws(RepositoryError) in
+            makeManifest(images, parent: parent, unreadable: unreadable.map(\.range), storedByteCount: storedByteCount)
+        }
+        return BackupReport(
+            snapshot: Snapshot(manifest: manifest, digest: digest, slot: repository.slot, isForgotten: false, isProtected: false),
+            warnings: warnings, unreadable: unreadable, dataPackCount: session.dataPacks.packCount, mapPackCount: session.mapPacks.packCount)
+    }
+
+    /// Nil if a stream is among the sources.
+    private var totalByteCount: UInt64? {
+        var total: UInt64 = 0
+        for source in sources {
+            guard case .image(let reader) = source.content else { return nil }
+            total += reader.byteCount
+        }
+        return total
+    }
+
+    private func run(
+        _ source: BackupSource, _ predecessor: Predecessor?, _ volumes: VolumeBackup
+    ) throws(RepositoryError) -> (root: MapSlot, report: FeedReport) {
+        if case .image(let reader) = source.content, reader.byteCount > FormatLimits.volumeByteCountMax {
+            throw .invalid("\(source.identity.path) is larger than an image can be")
+        }
+        let maps = options.rehashes ? nil : predecessor?.maps
+        let result = try volumes.run(source, parent: maps)
+        if let warning = maps?.warning { warnings.append(warning) }
+        guard counters.isFingerprintRefuted.load(ordering: .relaxed), maps != nil else { return result }
+        // A match was wrong, so none of this image's can be believed.
+        guard case .image = source.content else {
+            throw .invalid("a fingerprint of the parent did not hold and a stream cannot be read twice; run the backup again with --rehash")
+        }
+        warnings.append("a fingerprint of the parent matched other bytes; everything was read again and recognised by content. Check this machine's memory")
+        progress.doneByteCount.store(0, ordering: .relaxed)
+        return try volumes.run(source, parent: nil)
+    }
+
+    private func note(_ source: BackupSource, _ report: FeedReport) throws(RepositoryError) {
+        let path = source.identity.path
+        if report.hasShrunk { warnings.append("\(path): it shrank while it was read; what is missing at its end is recorded as unreadable") }
+        if case .image(let reader) = source.content, !report.hasShrunk {
+            let current = try imaging { () throws(ImageError) in try reader.currentByteCount() }
+            if current > reader.byteCount {
+                warnings.append("\(path): it grew while it was read; the snapshot has its first \(reader.byteCount) bytes")
+            }
+        }
+    }
+
+    // MARK: The parent
+
+    private struct Predecessor {
+        var snapshot: SnapshotID
+        var maps: ParentMaps
+    }
+
+    /// The snapshot that predicts what is unchanged in this source, with its maps.
+    private func parent(of source: BackupSource) throws(RepositoryError) -> Predecessor? {
+        let name = source.identity.imageName
+        func fits(_ snapshot: Snapshot) -> Bool { snapshot.manifest.images.contains { $0.name == name } }
+        let chosen: Snapshot?
+        switch options.parent {
+        case .none: chosen = nil
+        case .automatic:
+            chosen = known.snapshots.last { !$0.isForgotten && $0.manifest.isComplete && $0.manifest.host == host && fits($0) }
+        case .snapshot(let id):
+            guard let named = known.snapshots.first(where: { $0.id == id }) else { throw .noSnapshot(id.hexadecimal) }
+            chosen = fits(named) || named.manifest.images.count == 1 ? named : nil
+            if chosen == nil { warnings.append("the parent \(id) has no image “\(name)”, so \(source.identity.path) is compared by content") }
+        }
+        guard let chosen, let image = chosen.manifest.images.first(where: { $0.name == name }) ?? chosen.manifest.images.first,
+            let volume = image.volumes.first, image.volumes.count == 1
+        else { return nil }
+        // The maps of one image are read once and in order, so a small cache does.
+        let reader = repository.segmentReader(session.index, cacheByteCount: 8 << 20)
+        return Predecessor(snapshot: chosen.id, maps: ParentMaps(reader, volume, of: chosen.id))
+    }
+
+    // MARK: The manifest
+
+    private func makeManifest(
+        _ images: [ImageRecord], parent: SnapshotID?, unreadable: [Range<UInt64>], storedByteCount: UInt64
+    ) -> Manifest {
+        var counts = Manifest.Counters()
+        counts.imageByteCount = images.reduce(0) { $0 + $1.byteCount }
+        counts.readByteCount = progress.readByteCount.load(ordering: .relaxed)
+        counts.unreadableByteCount = unreadable.reduce(0) { $0 + UInt64($1.count) }
+        counts.chunkCount = counters.chunkCount.load(ordering: .relaxed)
+        counts.newChunkCount = counters.newChunkCount.load(ordering: .relaxed)
+        counts.newByteCount = progress.newByteCount.load(ordering: .relaxed)
+        counts.storedByteCount = storedByteCount
+        let own = known.snapshots.filter { $0.slot == repository.slot && $0.manifest.host == host }
+        let newest = own.map(\.manifest.ordinal).max()
+        return Manifest(
+            snapshot: session.id, parent: parent, host: host, machineID: repository.environment.machineID, startTime: startTime,
+            endTime: repository.timestamp, tool: repository.environment.tool, tags: options.tags, description: options.description,
+            images: images, attachments: [], counters: counts, isComplete: unreadable.isEmpty,
+            ordinal: (known.snapshots.map(\.manifest.ordinal).max() ?? 0) + 1,
+            heads: own.filter { $0.manifest.ordinal == newest }.map { Manifest.Head(snapshot: $0.id, digest: $0.digest) },
+            seen: Manifest.Seen(known.snapshots.map(\.id)), keyringNumber: repository.keyrings.current.number, requiredFeatures: .none)
+    }
+}
+
+extension Manifest.Seen {
+    /// Count and digest of the sorted ids.
+    init(_ ids: [SnapshotID]) {
+        let sorted = ids.map(\.id.bytes).sorted { $0.lexicographicallyPrecedes($1) }
+        self.init(count: UInt64(ids.count), digest: ObjectDigest.of(sorted.flatMap { $0 }))
+    }
+}
+
+extension ImageRecord {
+    /// An image that is one volume.
+    fileprivate init(_ source: BackupSource, byteCount: UInt64, root: MapSlot, averageChunkByteCount: Int) {
+        let identity = source.identity
+        self.init(
+            name: identity.imageName,
+            source: Source(
+                kind: identity.kind.rawValue, path: identity.path, serialNumber: identity.serialNumber,
+                worldWideName: identity.worldWideName, model: identity.model),
+            byteCount: byteCount, logicalSectorByteCount: identity.logicalSectorByteCount,
+            physicalSectorByteCount: identity.physicalSectorByteCount, label: .null, changeTracker: .null,
+            volumes: [
+                VolumeRecord(
+                    kind: "whole", placements: [.init(offset: 0, byteCount: byteCount)], averageChunkByteCount: averageChunkByteCount,
+                    fileSystem: .null, root: root)
+            ])
+    }
+}

@@ -1,0 +1,208 @@
+import Bytes
+import Packing
+import RepositoryFormat
+import Sealing
+import Storage
+import Synchronization
+import Threading
+
+/// A registered writer: stores chunks, index objects and at last the manifest, in the order of Specs/ordering.md.
+///
+/// Life: `init` registers; chunks go to the pack writers; then either `commit` or `abandon`, once. Dropping it leaves garbage, never damage.
+final class WriteSession {
+    /// An index object is written on the way after so many packs, so that what a killed session stored is found again quickly.
+    private static let packsPerIndex = 64
+
+    let id: SessionID
+    let index: ChunkIndex
+    let claims: ChunkClaims
+    let dataKey: SessionDataKey
+    let dataPacks: PackWriter
+    let mapPacks: PackWriter
+    /// Gathers map chunks; used by the collecting thread alone.
+    let mapBuilder: SegmentBuilder
+    /// What was wrong with the index or the condemned lists, for the person.
+    let warnings: [String]
+
+    private let repository: Repository
+    private var pending: [IndexDocument.Pack]
+    private var storage: any StorageBackend { repository.storage }
+
+    init(_ repository: Repository, kind: String, compressionLevel: Int?, progress: ProgressCounters) throws(RepositoryError) {
+        self.repository = repository
+        // Ordering 3: the session is durable before condemned lists, index and packs are read.
+        id = try WriteSession.register(repository, kind: kind)
+        let loaded = try repository.loadIndex()
+        index = loaded.index
+        pending = WriteSession.adoptOrphans(repository, loaded)
+        claims = ChunkClaims(index: index)
+        dataKey = SessionDataKey(recipient: repository.secrets.dataPublicKey)
+        let stored: @Sendable (UInt64) -> Void = { _ = progress.storedByteCount.add($0, ordering: .relaxed) }
+        dataPacks = PackWriter(.data, sealer: repository.sealer, key: dataKey.record, storage: repository.storage, onStored: stored)
+        mapPacks = PackWriter(.map, sealer: repository.sealer, key: nil, storage: repository.storage, onStored: stored)
+        mapBuilder = SegmentBuilder(.map, sealer: repository.sealer, sessionKey: nil, writer: mapPacks, level: compressionLevel)
+        warnings = loaded.problems.map { "\($0.object): \($0.reason)" }
+    }
+
+    /// Stores a map chunk unless it is there, and returns its id.
+    func storeMap(_ bytes: [UInt8], _ id: ChunkID, near band: UInt64) throws(RepositoryError) {
+        guard claims.claim(id, byteCount: bytes.count) else { return }
+        try packing { () throws(PackingError) in
+            try unsafe bytes.withUnsafeBufferPointer { buffer throws(PackingError) in
+                unsafe try mapBuilder.append(id, UnsafeRawBufferPointer(buffer), band: band)
+            }
+        }
+    }
+
+    /// Writes an index object for the packs stored so far, if they are many.
+    func indexOnTheWay() throws(RepositoryError) {
+        takeStored()
+        if pending.count >= WriteSession.packsPerIndex { try writeIndex() }
+    }
+
+    /// Ordering 5 to 8: all packs, the index, the manifest; then the session ends.
+    ///
+    /// `makeManifest` is called when everything is stored, with the bytes that took.
+    func commit(
+        _ makeManifest: (_ storedByteCount: UInt64) throws(RepositoryError) -> Manifest
+    ) throws(RepositoryError) -> (manifest: Manifest, digest: Digest) {
+        try finishPacks()
+        try writeIndex()
+        let manifest = try makeManifest(dataPacks.storedByteCount + mapPacks.storedByteCount)
+        let name = ObjectName.snapshot(id)
+        let object = repository.sealer.seal(manifest.body, repository.sealer.repositoryBinding(.manifest, name: name.path))
+        guard object.count <= FormatLimits.manifestByteCountMax else { throw .invalid("the snapshot has too many images or volumes for one manifest") }
+        // Ordering 7: the commit point.
+        let outcome = try storing { () throws(StorageError) in
+            let outcome = try storage.put(name, object.span)
+            try storage.barrier()
+            return outcome
+        }
+        if outcome == .occupied { try settleOccupied(name, object) }
+        // Ordering 8. A session object that stays behind does no harm, so a failure here does not undo the commit.
+        do throws(StorageError) { try storage.delete(.session(id)) } catch {}
+        return (manifest, ObjectDigest.of(object))
+    }
+
+    /// Ends without a snapshot. What was stored is indexed if that is still possible, so that the next backup finds it.
+    func abandon() {
+        do throws(RepositoryError) {
+            try finishPacks()
+            try writeIndex()
+        } catch {
+            // The first failure is what the caller reports; what is not indexed the next session adopts.
+        }
+        do throws(RepositoryError) {
+            try abort(reason: "the backup did not finish")
+        } catch {
+            // The session object stays; a maintainer ends it.
+        }
+    }
+
+    /// Both writers are finished whatever happens: their threads must end.
+    private func finishPacks() throws(RepositoryError) {
+        let failure = FirstFailure<PackingError>()
+        do throws(PackingError) { try mapBuilder.flush() } catch { failure.record(error) }
+        do throws(PackingError) { try dataPacks.finish() } catch { failure.record(error) }
+        do throws(PackingError) { try mapPacks.finish() } catch { failure.record(error) }
+        takeStored()
+        try packing { () throws(PackingError) in try failure.check() }
+    }
+
+    private func takeStored() { pending += dataPacks.takeConfirmed() + mapPacks.takeConfirmed() }
+
+    /// Ordering 6: names durable, sizes confirmed, then index objects.
+    private func writeIndex() throws(RepositoryError) {
+        guard !pending.isEmpty else { return }
+        try storing { () throws(StorageError) in try storage.barrier() }
+        for pack in pending {
+            let name = pack.directory.kind == .data ? ObjectName.pack(pack.id) : .mapPack(pack.id)
+            guard let info = try storing({ () throws(StorageError) in try storage.stat(name) }), info.byteCount == pack.directory.packByteCount else {
+                throw .damaged(object: name.path, reason: "it was stored and is not there whole; nothing was committed")
+            }
+        }
+        var rest = pending[...]
+        while !rest.isEmpty {
+            // 64 directories are below 8 MiB as a rule; few enough stay below the limit whatever they hold.
+            let part = rest.prefix(WriteSession.packsPerIndex)
+            rest = rest.dropFirst(part.count)
+            try putIndex(Array(part))
+        }
+        try storing { () throws(StorageError) in try storage.barrier() }
+        pending = []
+    }
+
+    /// Halves what would be too large for one index object.
+    private func putIndex(_ packs: [IndexDocument.Pack]) throws(RepositoryError) {
+        let body = IndexDocument(packs: packs).encoded
+        if body.count > FormatLimits.indexByteCountMax / 2, packs.count > 1 {
+            try putIndex(Array(packs[..<(packs.count / 2)]))
+            try putIndex(Array(packs[(packs.count / 2)...]))
+            return
+        }
+        let object = repository.sealer.seal(body, repository.sealer.repositoryBinding(.index, name: ""))
+        _ = try storing { () throws(StorageError) in try storage.put(.index(IndexID(ObjectDigest.of(object))), object.span) }
+    }
+
+    /// Ordering 7: the slot is taken. By an earlier attempt of our own, or by who ended the session?
+    private func settleOccupied(_ name: ObjectName, _ own: [UInt8]) throws(RepositoryError) {
+        let found = try storing { () throws(StorageError) in
+            try storage.get(name, byteCountMax: UInt64(FormatLimits.manifestByteCountMax))
+        }
+        if found == own { return }
+        guard try repository.readSnapshot(id, nil) == nil else {
+            throw .damaged(object: name.path, reason: "another manifest stands in this session's place")
+        }
+        throw .sessionEnded(id)
+    }
+
+    /// Takes the session's own slot, so that it can never commit, and removes the session object.
+    private func abort(reason: String) throws(RepositoryError) {
+        let name = ObjectName.snapshot(id)
+        let record = AbortRecord(session: id, reason: reason, time: repository.timestamp)
+        let object = repository.sealer.seal(record.body, repository.sealer.repositoryBinding(.abortRecord, name: name.path))
+        try storing { () throws(StorageError) in
+            _ = try storage.put(name, object.span)
+            try storage.barrier()
+            try storage.delete(.session(id))
+        }
+    }
+
+    /// Ordering 3. The id mixes what the machine knows with random bytes: clones with one state of the generator differ, or collide here and draw again.
+    private static func register(_ repository: Repository, kind: String) throws(RepositoryError) -> SessionID {
+        let environment = repository.environment
+        let record = SessionRecord(
+            kind: kind, host: environment.host, processID: environment.processID, startTime: repository.timestamp, tool: environment.tool)
+        for _ in 0..<8 {
+            let id = SessionID(RandomID(repository.sealer.member.salt(for: record.body).bytes.prefix(RandomID.byteCount)))
+            let name = ObjectName.session(id)
+            let object = repository.sealer.seal(record.body, repository.sealer.repositoryBinding(.session, name: name.path))
+            let outcome = try storing { () throws(StorageError) in
+                let outcome = try repository.storage.put(name, object.span)
+                try repository.storage.barrier()
+                return outcome
+            }
+            if outcome == .created { return id }
+        }
+        throw .invalid("no session can be registered: the random generator of this machine repeats itself")
+    }
+
+    /// Packs that are listed and in no index object were left by a session that was killed, or belong to one that runs. Either
+    /// way what they hold is there: it counts for this session, whose index names them too.
+    private static func adoptOrphans(_ repository: Repository, _ loaded: LoadedIndex) -> [IndexDocument.Pack] {
+        let packs = PackFile(storage: repository.storage, sealer: repository.sealer, verifier: repository.verifier)
+        var adopted: [IndexDocument.Pack] = []
+        for (id, info) in loaded.listed.sorted(by: { $0.key.hexadecimal < $1.key.hexadecimal })
+        where !loaded.index.contains(id) && !loaded.condemned.contains(id) {
+            let kind: PackDirectory.Kind = info.name.kind == .packs ? .data : .map
+            do throws(PackingError) {
+                let pack = IndexDocument.Pack(id: id, directory: try packs.readDirectory(info, kind))
+                loaded.index.add(pack, isCounting: true)
+                adopted.append(pack)
+            } catch {
+                // Not adopting it costs space and nothing else; a check reports what is wrong with it.
+            }
+        }
+        return adopted
+    }
+}

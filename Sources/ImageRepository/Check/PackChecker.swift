@@ -1,0 +1,68 @@
+import Bytes
+import Packing
+import RepositoryFormat
+import Sealing
+import Storage
+
+/// Reads a whole pack and verifies everything in it: name, directory, digests, every segment, every chunk id.
+struct PackChecker: Sendable {
+    private let repository: Repository
+    private let packs: PackFile
+    private let reader: SegmentReader
+    private let index: ChunkIndex
+
+    init(_ repository: Repository, _ index: ChunkIndex) {
+        self.repository = repository
+        self.index = index
+        packs = PackFile(storage: repository.storage, sealer: repository.sealer, verifier: repository.verifier)
+        reader = repository.segmentReader(index)
+    }
+
+    /// What is wrong with the pack; nil if nothing is, or if it was deleted meanwhile.
+    ///
+    /// - Throws: `.storage` for a fault that says nothing about the pack.
+    func problem(_ info: ObjectInfo, _ id: PackID) throws(RepositoryError) -> String? {
+        do throws(PackingError) {
+            let kind: PackDirectory.Kind = info.name.kind == .packs ? .data : .map
+            let object = try packs.fetch(info.name)
+            let directory = try packs.directory(of: object, named: id, kind)
+            let record = PackRecord(id: id, directory: directory, isCounting: true)
+            for (number, segment) in directory.segments.enumerated() {
+                try check(segment, number, object, record)
+            }
+            return try difference(id, directory)
+        } catch {
+            switch error {
+            case .storage(.notFound): return nil
+            case .storage(.unavailable): throw RepositoryError(error)
+            default: return RepositoryError(error).reason
+            }
+        }
+    }
+
+    private func check(
+        _ segment: PackDirectory.Segment, _ number: Int, _ object: [UInt8], _ record: PackRecord
+    ) throws(PackingError) {
+        var sealed = Array(object[Int(segment.offset)..<Int(segment.offset) + Int(segment.sealedByteCount)])
+        let digest = unsafe sealed.withUnsafeBytes { unsafe repository.sealer.member.segmentDigest($0) }
+        guard digest == segment.digest else { throw .damaged(object: record.name.path, reason: "segment \(number): its digest does not fit") }
+        let decoded = try reader.open(&sealed, record, number)
+        var offset = 0
+        for chunk in segment.chunks {
+            let bytes = unsafe UnsafeRawBufferPointer(start: decoded.bytes.base + offset, count: Int(chunk.byteCount))
+            guard unsafe repository.sealer.member.chunkID(record.kind, bytes) == chunk.id else {
+                throw .damaged(object: record.name.path, reason: "segment \(number): chunk \(chunk.id) is not the one its id names")
+            }
+            offset += Int(chunk.byteCount)
+        }
+    }
+
+    /// The index must say what the pack itself says.
+    private func difference(_ id: PackID, _ directory: PackDirectory) throws(PackingError) -> String? {
+        guard index.contains(id) else { return nil }
+        for segment in directory.segments {
+            for chunk in segment.chunks where index.locations(chunk.id).isEmpty { return "the index does not know chunk \(chunk.id)" }
+        }
+        return nil
+    }
+}

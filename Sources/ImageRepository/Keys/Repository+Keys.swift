@@ -1,0 +1,78 @@
+public import Bytes
+import Packing
+public import RepositoryFormat
+public import Sealing
+import Storage
+
+extension Repository {
+    /// Adds a slot and returns its id.
+    ///
+    /// Order (Specs/ordering.md): the key slot is durable before the keyring names it.
+    /// - Throws: `.notPermitted` for a key of role backup.
+    public func addSlot(role: Role, credential: Credential, cost: PasswordCost, label: String) throws(RepositoryError) -> SlotID {
+        let (_, rootKey) = try demandRootKey(to: "add keys")
+        try permit(.write)
+        guard keyrings.current.slots.count < FormatLimits.slotCountMax else { throw .invalid("a repository has at most \(FormatLimits.slotCountMax) keys; remove one") }
+        let slot = try storeSlot(role: role, credential: credential, cost: cost, label: label)
+        try keyrings.append({ $0.slots.append(slot) }, key: rootKey)
+        try pin()
+        return slot.id
+    }
+
+    /// Removes a slot: it opens no more, and of what it signed only the manifests that are here now are still accepted.
+    ///
+    /// What its holder copied can still be read by that holder; see Specs/threat-model.md.
+    /// - Throws: `.invalid` for the slot that is in use and for the last one of role full.
+    public func removeSlot(_ id: SlotID) throws(RepositoryError) {
+        guard id != slot else { throw .invalid("slot \(id) is the one in use; open the repository with another key to remove it") }
+        try retire(id, adding: nil)
+    }
+
+    /// Gives the own role to another password or key file, and removes the slot in use. Returns the new slot.
+    public func changeCredential(to credential: Credential, cost: PasswordCost) throws(RepositoryError) -> SlotID {
+        _ = try demandRootKey(to: "change keys")
+        guard let own = keyrings.current.slot(slot) else { throw .damaged(object: "keyring/\(keyrings.current.number)", reason: "the slot in use is not in it") }
+        let added = try storeSlot(role: own.role, credential: credential, cost: cost, label: own.label)
+        try retire(own.id, adding: added)
+        return added.id
+    }
+
+    private func storeSlot(role: Role, credential: Credential, cost: PasswordCost, label: String) throws(RepositoryError) -> Keyring.Slot {
+        let (dataKeys, rootKey) = try demandRootKey(to: "add keys")
+        let secrets = SlotSecrets(
+            role: role, repository: secrets.repository, keyspace: secrets.keyspace, slot: SlotID(Sodium.randomID()), signingKey: .random(),
+            memberSecrets: secrets.memberSecrets, dataPublicKey: secrets.dataPublicKey, rootPublicKey: secrets.rootPublicKey,
+            dataKeys: role == .full ? dataKeys : nil, rootKey: role == .full ? rootKey : nil)
+        let slot = try Repository.storeSlot(secrets, credential, cost: cost, label: label, created: timestamp, on: storage)
+        try storing { () throws(StorageError) in try storage.barrier() }
+        return slot
+    }
+
+    private func retire(_ id: SlotID, adding: Keyring.Slot?) throws(RepositoryError) {
+        let (_, rootKey) = try demandRootKey(to: "remove keys")
+        try permit(.write)
+        guard let slot = keyrings.current.slot(id) else { throw .invalid("there is no slot \(id)") }
+        let remaining = keyrings.current.slots.filter { $0.id != id } + (adding.map { [$0] } ?? [])
+        guard remaining.contains(where: { $0.role == .full }) else { throw .invalid("slot \(id) is the last one of role full; without it nothing could be restored") }
+        let accepted = try snapshots(includingForgotten: true).snapshots.filter { $0.slot == id }
+            .map { Keyring.RetiredSlot.AcceptedManifest(snapshot: $0.id, digest: $0.digest) }
+        try keyrings.append(
+            { keyring in
+                keyring.slots = remaining
+                keyring.retired.append(.init(slot: slot, manifests: accepted))
+            }, key: rootKey)
+        try pin()
+        // Only after the keyring without it is durable.
+        try storing { () throws(StorageError) in try storage.delete(.key(id)) }
+    }
+
+    private func demandRootKey(to operation: String) throws(RepositoryError) -> (DataKeyPair, SigningKey) {
+        guard let dataKeys = secrets.dataKeys, let rootKey = secrets.rootKey else { throw .notPermitted(operation: operation, role: role) }
+        return (dataKeys, rootKey)
+    }
+
+    private func pin() throws(RepositoryError) {
+        _ = try Pins.check(
+            Pins(rootPublicKey: secrets.rootPublicKey, keyringNumber: keyrings.current.number), id, folder: environment.stateFolder)
+    }
+}

@@ -1,0 +1,45 @@
+import Bytes
+import Packing
+import RepositoryFormat
+
+/// Puts a band's bytes together from its map.
+struct BandAssembler: Sendable {
+    let reader: SegmentReader
+
+    /// Writes the entry's bytes, from `start` within it on, to `target`. Kinds other than data give zeros.
+    ///
+    /// A chunk that is damaged or missing throws; `target` then holds nothing that may be used.
+    func copy(_ entry: MapEntry, from start: Int, to target: UnsafeMutableRawBufferPointer) throws(RepositoryError) {
+        guard entry.kind == .data else {
+            unsafe target.initializeMemory(as: UInt8.self, repeating: 0)
+            return
+        }
+        let offset = Int(entry.chunkOffset) + start
+        let isInside = try packing { () throws(PackingError) -> Bool in
+            try unsafe reader.withChunk(entry.chunk, .data) { bytes in
+                guard offset + target.count <= bytes.count else { return false }
+                unsafe target.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + target.count]))
+                return true
+            }
+        }
+        guard isInside else { throw .damaged(object: "chunk \(entry.chunk)", reason: "it is shorter than the map says") }
+    }
+
+    /// Fills `buffer` with the data of a band and returns its ranges of data, joined; the rest of the buffer is left as it is.
+    func assemble(_ map: BandMap, into buffer: AlignedBuffer) throws(RepositoryError) -> [Range<Int>] {
+        var ranges: [Range<Int>] = []
+        var position = 0
+        for entry in map.entries {
+            let range = position..<position + Int(entry.byteCount)
+            position = range.upperBound
+            guard entry.kind == .data else { continue }
+            try unsafe copy(entry, from: 0, to: UnsafeMutableRawBufferPointer(start: buffer.base + range.lowerBound, count: range.count))
+            if let last = ranges.last, last.upperBound == range.lowerBound {
+                ranges[ranges.count - 1] = last.lowerBound..<range.upperBound
+            } else {
+                ranges.append(range)
+            }
+        }
+        return ranges
+    }
+}

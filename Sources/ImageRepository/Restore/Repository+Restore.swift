@@ -1,0 +1,202 @@
+import Bytes
+public import DiskImages
+import Glibc
+import Packing
+public import RepositoryFormat
+import Synchronization
+import Threading
+
+extension Repository {
+    /// Writes an image of a snapshot to a target.
+    ///
+    /// Every chunk is verified before its bytes are written; what cannot be verified stops the restore with the chunk's object named. After
+    /// a failure the target is not complete, and one that the writer created is removed.
+    /// - Parameter targetName: for messages.
+    /// - Throws: `.notPermitted` for a key of role backup; `.damaged`, `.missingChunk`, `.verificationFailed`, `.image`, `.storage`, `.cancelled`.
+    public func restore(
+        _ image: ImageRecord, to writer: any ImageWriter, targetName: String, options: RestoreOptions, progress: ProgressCounters,
+        cancellation: Cancellation
+    ) throws(RepositoryError) -> RestoreReport {
+        try demand(.full, to: "restore")
+        if options.verifies, writer.isOrdered { throw .invalid("\(targetName): an output stream cannot be read back; restore without verifying") }
+        let reader = segmentReader(try loadIndex().index)
+        let run = RestoreRun(
+            image: image, reader: reader, target: RestoreTarget(writer), targetName: targetName,
+            threadCount: max(1, options.threadCount ?? usableCoreCount()), progress: progress, cancellation: cancellation)
+        do throws(RepositoryError) {
+            progress.totalByteCount.store(image.byteCount * (options.verifies ? 2 : 1), ordering: .relaxed)
+            try imaging { () throws(ImageError) in try writer.prepare(byteCount: image.byteCount) }
+            let unreadable = try run.write()
+            try imaging { () throws(ImageError) in try writer.finish() }
+            if options.verifies { try run.verify() }
+            return RestoreReport(
+                imageByteCount: image.byteCount, writtenByteCount: run.target.writtenByteCount.load(ordering: .relaxed),
+                unreadable: unreadable, isVerified: options.verifies)
+        } catch {
+            // The error that stopped the restore is the one to tell.
+            do throws(ImageError) { try writer.discardIncomplete() } catch {}
+            throw error
+        }
+    }
+}
+
+/// The two passes of a restore: write, and read back.
+private struct RestoreRun: Sendable {
+    let image: ImageRecord
+    let reader: SegmentReader
+    let target: RestoreTarget
+    let targetName: String
+    let threadCount: Int
+    let progress: ProgressCounters
+    let cancellation: Cancellation
+
+    /// A worker's memory.
+    private struct Buffers: Sendable {
+        let band = AlignedBuffer(byteCapacity: FormatLimits.bandByteCount)
+        let compare = AlignedBuffer(byteCapacity: 1 << 20)
+    }
+
+    /// Returns the ranges that were unreadable when the snapshot was made.
+    func write() throws(RepositoryError) -> [Range<UInt64>] {
+        let unreadable = Monitor<[Range<UInt64>]>([])
+        try forEachStep { step, buffers, turn throws(RepositoryError) in
+            let map = try map(of: step)
+            let ranges = try map.map { map throws(RepositoryError) in try BandAssembler(reader: reader).assemble(map, into: buffers.band) } ?? []
+            try turn.inOrder(step.number) { () throws(RepositoryError) in
+                try imaging { () throws(ImageError) in try write(step, ranges, buffers) }
+            }
+            let found = step.unreadableRanges(map)
+            if !found.isEmpty { unreadable.withLock { $0 += found } }
+        }
+        return RestoreRun.joined(unreadable.withLock { $0 })
+    }
+
+    /// Reads everything back and compares it with the snapshot.
+    func verify() throws(RepositoryError) {
+        try forEachStep { step, buffers, _ throws(RepositoryError) in
+            let map = try map(of: step)
+            if let map {
+                buffers.band.zero(step.bandRange)
+                _ = try BandAssembler(reader: reader).assemble(map, into: buffers.band)
+            }
+            var position: UInt64 = 0
+            while position < step.byteCount {
+                try cancellation.check()
+                let count = Int(min(UInt64(buffers.compare.byteCapacity), step.byteCount - position))
+                let place = step.imageOffset + position
+                let read = try imaging { () throws(ImageError) in
+                    try buffers.compare.withMutableBytes(in: 0..<count) { bytes throws(ImageError) in
+                        try target.writer.read(at: place, into: &bytes)
+                    }
+                }
+                if map == nil { buffers.band.zero(0..<count) }
+                let expected = unsafe buffers.band.base + (map == nil ? 0 : step.bandRange.lowerBound + Int(position))
+                guard read == count, unsafe memcmp(buffers.compare.base, expected, count) == 0 else {
+                    throw .verificationFailed(target: targetName, offset: place)
+                }
+                position += UInt64(count)
+            }
+        }
+    }
+
+    /// Nil for a uniform run.
+    private func map(of step: RestoreStep) throws(RepositoryError) -> BandMap? {
+        step.slot.kind == .map ? try step.tree.bandMap(step.band, step.slot) : nil
+    }
+
+    /// Data ranges from the band buffer, zeros between them.
+    private func write(_ step: RestoreStep, _ ranges: [Range<Int>], _ buffers: Buffers) throws(ImageError) {
+        var written: UInt64 = 0
+        func zeros(to end: UInt64) throws(ImageError) {
+            guard written < end else { return }
+            try target.writeZeros(at: step.imageOffset + written, byteCount: end - written, compare: buffers.compare)
+            written = end
+        }
+        for range in ranges {
+            let part = range.clamped(to: step.bandRange)
+            guard !part.isEmpty else { continue }
+            try zeros(to: UInt64(part.lowerBound - step.bandRange.lowerBound))
+            try target.write(buffers.band, part, at: step.imageOffset + written, compare: buffers.compare)
+            written += UInt64(part.count)
+        }
+        try zeros(to: step.byteCount)
+    }
+
+    /// Runs `body` for all steps on all threads; the first failure ends it.
+    private func forEachStep(
+        _ body: @escaping @Sendable (RestoreStep, Buffers, Turn) throws(RepositoryError) -> Void
+    ) throws(RepositoryError) {
+        let plan = RestorePlan(image) { MapTreeReader(reader, root: $0.root, geometry: $0.geometry) }
+        let failure = FirstFailure<RepositoryError>()
+        let turn = Turn(isNeeded: target.writer.isOrdered)
+        onThreads(threadCount, "restore") { _ in
+            let buffers = Buffers()
+            do throws(RepositoryError) {
+                while failure.value == nil, let step = try plan.next() {
+                    try cancellation.check()
+                    try body(step, buffers, turn)
+                    progress.doneByteCount.add(step.byteCount, ordering: .relaxed)
+                }
+            } catch {
+                failure.record(error)
+                turn.cancel()
+            }
+        }
+        try failure.check()
+    }
+
+    private static func joined(_ ranges: [Range<UInt64>]) -> [Range<UInt64>] {
+        var joined: [Range<UInt64>] = []
+        for range in ranges.sorted(by: { $0.lowerBound < $1.lowerBound }) {
+            if let last = joined.last, last.upperBound == range.lowerBound {
+                joined[joined.count - 1] = last.lowerBound..<range.upperBound
+            } else {
+                joined.append(range)
+            }
+        }
+        return joined
+    }
+}
+
+/// Lets steps that must be written in order take their turns; free for all where order does not matter.
+private final class Turn: Sendable {
+    private let next: Monitor<Int?>
+    private let isNeeded: Bool
+
+    init(isNeeded: Bool) {
+        next = Monitor(0)
+        self.isNeeded = isNeeded
+    }
+
+    func inOrder(_ number: Int, _ body: () throws(RepositoryError) -> Void) throws(RepositoryError) {
+        guard isNeeded else { return try body() }
+        let isMine = next.wait { next -> Bool? in
+            guard let current = next else { return false }
+            return current == number ? true : nil
+        }
+        guard isMine else { throw .cancelled }
+        try body()
+        next.withLock { if $0 != nil { $0 = number + 1 } }
+    }
+
+    /// Nobody's turn comes any more.
+    func cancel() { next.withLock { $0 = nil } }
+}
+
+extension RestoreStep {
+    /// Ranges of the image that the snapshot has as unreadable.
+    fileprivate func unreadableRanges(_ map: BandMap?) -> [Range<UInt64>] {
+        guard let map else { return slot.kind == .unreadable ? [imageOffset..<imageOffset + byteCount] : [] }
+        var ranges: [Range<UInt64>] = []
+        var position = 0
+        for entry in map.entries {
+            let part = (position..<position + Int(entry.byteCount)).clamped(to: bandRange)
+            if entry.kind == .unreadable, !part.isEmpty {
+                let start = imageOffset + UInt64(part.lowerBound - bandRange.lowerBound)
+                ranges.append(start..<start + UInt64(part.count))
+            }
+            position += Int(entry.byteCount)
+        }
+        return ranges
+    }
+}

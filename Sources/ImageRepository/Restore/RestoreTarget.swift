@@ -1,0 +1,73 @@
+import Bytes
+import DiskImages
+import Glibc
+import Synchronization
+
+/// Writes bands to a target: only what differs, if the target holds something already; in order, if it must.
+final class RestoreTarget: Sendable {
+    /// Compared and written at once.
+    private static let pieceByteCount = 1 << 20
+
+    let writer: any ImageWriter
+    private let isBlank: Bool
+    let writtenByteCount = Atomic<UInt64>(0)
+
+    init(_ writer: any ImageWriter) {
+        self.writer = writer
+        isBlank = writer.isBlank
+    }
+
+    /// Puts the bytes of `buffer` in `range`, which begin at `offset` in the image, onto the target.
+    func write(_ buffer: AlignedBuffer, _ range: Range<Int>, at offset: UInt64, compare: AlignedBuffer) throws(ImageError) {
+        guard !writer.isOrdered, !isBlank else { return try put(buffer, range, at: offset) }
+        var position = range.lowerBound
+        while position < range.upperBound {
+            let piece = position..<min(position + RestoreTarget.pieceByteCount, range.upperBound)
+            let place = offset + UInt64(position - range.lowerBound)
+            let isSame = try unsafe holds(place, piece.count, compare) && memcmp(compare.base, buffer.base + piece.lowerBound, piece.count) == 0
+            if !isSame { try put(buffer, piece, at: place) }
+            position = piece.upperBound
+        }
+    }
+
+    func writeZeros(at offset: UInt64, byteCount: UInt64, compare: AlignedBuffer) throws(ImageError) {
+        if isBlank { return }
+        if writer.isOrdered { return try zero(offset, byteCount) }
+        var position: UInt64 = 0
+        while position < byteCount {
+            let count = Int(min(UInt64(RestoreTarget.pieceByteCount), byteCount - position))
+            if try !holds(offset + position, count, compare) || !isZero(compare, count) { try zero(offset + position, UInt64(count)) }
+            position += UInt64(count)
+        }
+    }
+
+    /// Whether the target holds that many bytes there; they are in `compare` then.
+    private func holds(_ offset: UInt64, _ byteCount: Int, _ compare: AlignedBuffer) throws(ImageError) -> Bool {
+        do throws(ImageError) {
+            return try compare.withMutableBytes(in: 0..<byteCount) { bytes throws(ImageError) in
+                try writer.read(at: offset, into: &bytes)
+            } == byteCount
+        } catch {
+            // What a target cannot read is written.
+            if case .unreadable = error { return false }
+            throw error
+        }
+    }
+
+    private func isZero(_ buffer: AlignedBuffer, _ byteCount: Int) -> Bool {
+        // Equal to itself shifted by one, and its first byte is zero.
+        unsafe buffer.base.load(as: UInt8.self) == 0 && (byteCount == 1 || memcmp(buffer.base, buffer.base + 1, byteCount - 1) == 0)
+    }
+
+    private func put(_ buffer: AlignedBuffer, _ range: Range<Int>, at offset: UInt64) throws(ImageError) {
+        try buffer.withBytes(byteCount: range.upperBound) { bytes throws(ImageError) in
+            try writer.write(bytes.extracting(range), at: offset)
+        }
+        writtenByteCount.add(UInt64(range.count), ordering: .relaxed)
+    }
+
+    private func zero(_ offset: UInt64, _ byteCount: UInt64) throws(ImageError) {
+        try writer.writeZeros(at: offset, byteCount: byteCount)
+        writtenByteCount.add(byteCount, ordering: .relaxed)
+    }
+}

@@ -1,0 +1,1 @@
+"""A reader of Holdfast repositories, made from Specs/format alone."""
