@@ -53,12 +53,15 @@ let package = Package(
         .executableTarget(
             name: "CommandLineTool",
             dependencies: [
-                "Bytes", "Storage", "LocalStorage", "DiskImages", "ImageRepository", "Sealing", "CLinux",
+                "Bytes", "Storage", "LocalStorage", "DiskImages", "ImageRepository", "RepositoryFormat", "Sealing", "CLinux",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
 
         tests("Chunking", ["CSodium"]),
+        tests("CommandLineTool", [
+            "Bytes", "DiskImages", "ImageRepository", "RepositoryFormat", "Sealing", "Storage", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        ]),
         tests("Compression", ["CZstd"]),
         // Support shared by test targets; part of no product.
         .target(name: "TestSupport", dependencies: ["Bytes", "Storage"], path: "Tests/TestSupport", swiftSettings: settings),

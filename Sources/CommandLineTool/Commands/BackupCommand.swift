@@ -1,0 +1,106 @@
+import ArgumentParser
+import CLinux
+import ImageRepository
+import RepositoryFormat
+
+/// `holdfast backup`
+struct BackupCommand: Command {
+    static let configuration = CommandConfiguration(
+        commandName: "backup",
+        abstract: "Store images of disks or files as a new snapshot.",
+        discussion: """
+            Several sources become the images of one snapshot. What an earlier snapshot of the same image holds is not stored again. \
+            After an interruption run the same command again: what was stored is found.
+            """)
+
+    @Argument(help: "Block devices or image files.", completion: .file())
+    var source: [String] = []
+
+    @OptionGroup(title: "Repository")
+    var repository: RepositoryOptions
+
+    @OptionGroup(title: "Output")
+    var output: OutputOptions
+
+    @OptionGroup(title: "Streams")
+    var streams: StreamOptions
+
+    @Option(help: "What to call the image, instead of its path or the disk's serial number; only for a single source.")
+    var imageName: String?
+
+    @Option(help: "What to call this machine, instead of its host name.")
+    var host: String?
+
+    @Option(name: .customLong("tag"), help: "A tag for the snapshot; may be repeated.")
+    var tags: [String] = []
+
+    @Option(help: "A line about the snapshot.")
+    var description = ""
+
+    @Option(
+        help: ArgumentHelp("none, or 1 (fast) to 12 (small).", valueName: "level"), transform: ArgumentValues.compression)
+    var compression = ArgumentValues.Compression.level(2)
+
+    @Option(
+        help: ArgumentHelp("The snapshot to compare with, instead of the newest of the same host and image; none reads everything.", valueName: "id"))
+    var parent: String?
+
+    @Option(
+        help: ArgumentHelp("Read at most so many bytes a second, such as 50MiB.", valueName: "rate"), transform: ArgumentValues.rate)
+    var limitRate: UInt64?
+
+    @Option(help: ArgumentHelp("Worker threads, instead of one a core.", valueName: "count"), transform: ArgumentValues.threadCount)
+    var threads: Int?
+
+    @Flag(help: "Recognise what is unchanged by its full id, not by a fingerprint.")
+    var rehash = false
+
+    var console: Console { output.console }
+
+    func validate() throws {
+        if source.isEmpty, !streams.isGiven { throw ValidationError("Name at least one SOURCE, --stdin-name or --stdin-command.") }
+        if imageName != nil, source.count + (streams.isGiven ? 1 : 0) != 1 { throw ValidationError("--image-name is for a single source.") }
+        if imageName == "" || host == "" || tags.contains("") { throw ValidationError("Names and tags must not be empty.") }
+        if imageName != nil, streams.stdinName != nil { throw ValidationError("--stdin-name names the image already.") }
+    }
+
+    func execute(_ console: Console) throws(Failure) -> ExitStatus {
+        // The machine is in use: others come first. Threads started later inherit this.
+        _ = holdfast_idle_io_priority()
+        // Sources first, so that a mistyped path costs nobody a password.
+        let opened = try BackupSources(paths: source, streams: streams, imageName: imageName)
+        let repository = try repository.open(console)
+        let options = try backupOptions(repository)
+        let operation = Operation(
+            console: console, kind: .backup, stopping: "stopping: what was stored is kept for the next backup", onStop: opened.stop)
+        let start = Clock.monotonicMilliseconds
+        let report = try operation.run { (progress, cancellation) throws(RepositoryError) in
+            try repository.backup(opened.sources, options: options, progress: progress, cancellation: cancellation)
+        }
+        BackupReporter(console: console).report(report, milliseconds: Clock.monotonicMilliseconds - start)
+        return report.snapshot.manifest.isComplete && report.unreadable.isEmpty ? .done : .incomplete
+    }
+
+    private func backupOptions(_ repository: Repository) throws(Failure) -> BackupOptions {
+        var options = BackupOptions()
+        options.host = host
+        options.tags = tags
+        options.description = description
+        switch compression {
+        case .none: options.compressionLevel = nil
+        case .level(let level): options.compressionLevel = level
+        }
+        options.threadCount = threads
+        options.readLimit = limitRate
+        options.rehashes = rehash
+        switch parent {
+        case nil: options.parent = .automatic
+        case "none": options.parent = .none
+        case let name?:
+            let name = try SnapshotName(parsing: name)
+            guard name.image == nil else { throw Failure("--parent names a snapshot, without an image", status: .usage) }
+            options.parent = .snapshot(try SnapshotFinder(repository: repository).find(name).id)
+        }
+        return options
+    }
+}

@@ -1,0 +1,52 @@
+import ArgumentParser
+import Bytes
+import ImageRepository
+import RepositoryFormat
+
+/// `holdfast key add`
+struct KeyAddCommand: Command {
+    static let configuration = CommandConfiguration(commandName: "add", abstract: "Add a password or a key file.")
+
+    @OptionGroup(title: "Repository")
+    var repository: RepositoryOptions
+
+    @OptionGroup(title: "New key")
+    var new: NewCredentialOptions
+
+    @Option(help: "backup: only stores and lists; full: everything.")
+    var role: RoleOption
+
+    @Option(help: "What to call the slot.")
+    var label = ""
+
+    @Option(help: "How hard the new password is to guess: moderate or sensitive.")
+    var cost = CostOption.moderate
+
+    @Flag(help: "Print one JSON object, as Specs/json.md describes.")
+    var json = false
+
+    var console: Console { Console(format: json ? .json : .text, isQuiet: false) }
+
+    func execute(_ console: Console) throws(Failure) -> ExitStatus {
+        let repository = try repository.open(console)
+        let credential = try new.credential(console)
+        let slot = try repositoryCall { () throws(RepositoryError) in
+            try repository.addSlot(role: role.role, credential: credential, cost: cost.cost, label: label)
+        }
+        console.print("Added slot \(SnapshotText.short(slot)) of role \(role.rawValue).")
+        console.print(json: ["type": "summary", "operation": "key_add", "slot_id": .string(slot.hexadecimal), "role": .string(role.rawValue)])
+        return .done
+    }
+}
+
+/// The roles as the command line names them.
+enum RoleOption: String, ExpressibleByArgument, CaseIterable {
+    case backup, full
+
+    var role: Role {
+        switch self {
+        case .backup: .backup
+        case .full: .full
+        }
+    }
+}

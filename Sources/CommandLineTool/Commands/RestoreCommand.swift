@@ -1,0 +1,108 @@
+import ArgumentParser
+import DiskImages
+import Glibc
+import ImageRepository
+import RepositoryFormat
+
+/// `holdfast restore`
+struct RestoreCommand: Command {
+    static let configuration = CommandConfiguration(
+        commandName: "restore",
+        abstract: "Write an image of a snapshot to a file, a block device or standard output.",
+        discussion: """
+            A new file is sparse. Onto a device or a file that holds something only what differs is written, after a question; --yes \
+            answers it. A mounted device is refused.
+            """)
+
+    @Argument(help: "SNAPSHOT, or SNAPSHOT:IMAGE if it has several images.")
+    var snapshot: String
+
+    @Argument(help: "A file, a block device, or - for standard output.", completion: .file())
+    var target: String
+
+    @OptionGroup(title: "Repository")
+    var repository: RepositoryOptions
+
+    @OptionGroup(title: "Selection")
+    var selection: SelectionOptions
+
+    @OptionGroup(title: "Output")
+    var output: OutputOptions
+
+    @Flag(help: "Read the target back afterwards, and compare.")
+    var verify = false
+
+    @Flag(help: "Overwrite what the target holds without asking.")
+    var yes = false
+
+    @Flag(help: "Say what would be done, and do nothing.")
+    var dryRun = false
+
+    @Option(help: ArgumentHelp("Worker threads, instead of one a core.", valueName: "count"), transform: ArgumentValues.threadCount)
+    var threads: Int?
+
+    var console: Console { output.console }
+
+    private var isStream: Bool { target == "-" }
+
+    func validate() throws {
+        if isStream, output.json { throw ValidationError("Standard output cannot take the image and JSON: restore to a file.") }
+        if isStream, verify { throw ValidationError("Standard output cannot be read back: --verify needs a file or a device.") }
+        if target.isEmpty { throw ValidationError("The target's name is empty.") }
+    }
+
+    func execute(_ console: Console) throws(Failure) -> ExitStatus {
+        let name = try SnapshotName(parsing: snapshot)
+        if isStream, !dryRun, isatty(STDOUT_FILENO) == 1 {
+            throw Failure("standard output is a terminal; redirect it to a file or a program", status: .usage)
+        }
+        let repository = try repository.open(console)
+        let snapshot = try SnapshotFinder(repository: repository, host: selection.host, tags: selection.tags).find(name)
+        let image = try repositoryCall { () throws(RepositoryError) in try repository.image(name.image, of: snapshot) }
+        let what = "\(image.name) of snapshot \(SnapshotText.short(snapshot.id)) (\(snapshot.manifest.host), \(TimeText.short(snapshot.manifest.startTime)))"
+        let plan = isStream ? nil : try RestorePlan(target: target, image: image, snapshot: snapshot, repository: repository)
+        if dryRun {
+            describe(what, image, plan, console)
+            return .done
+        }
+        if let plan { try plan.confirm(what, isAnswered: yes, console) }
+        return try restore(image, what, plan, repository, console)
+    }
+
+    private func describe(_ what: String, _ image: ImageRecord, _ plan: RestorePlan?, _ console: Console) {
+        console.print("Would restore \(what), \(ByteText.of(image.byteCount)), to \(isStream ? "standard output" : target).")
+        console.print(plan?.consequences ?? [])
+        console.print(json: [
+            "type": "plan", "operation": "restore", "image": .string(image.name), "image_byte_count": .count(image.byteCount),
+            "target": .string(target), "overwrites": .bool(plan?.overwrites ?? false), "consequences": .strings(plan?.consequences ?? []),
+        ])
+    }
+
+    private func restore(
+        _ image: ImageRecord, _ what: String, _ plan: RestorePlan?, _ repository: Repository, _ console: Console
+    ) throws(Failure) -> ExitStatus {
+        var options = RestoreOptions()
+        options.verifies = verify
+        options.threadCount = threads
+        let targetName = isStream ? "standard output" : target
+        let writer: any ImageWriter = try imageCall { () throws(ImageError) in
+            if plan == nil { OutputStreamWriter() } else { try TargetOpener(overwrite: true).open(path: target) }
+        }
+        let start = Clock.monotonicMilliseconds
+        let report: RestoreReport
+        do throws(Failure) {
+            report = try Operation(console: console, kind: .restore, stopping: "stopping: \(targetName) is not complete").run {
+                (progress, cancellation) throws(RepositoryError) in
+                try repository.restore(
+                    image, to: writer, targetName: targetName, options: options, progress: progress, cancellation: cancellation)
+            }
+        } catch {
+            var failure = error
+            failure.message += "; \(targetName) is not complete and must not be used"
+            throw failure
+        }
+        RestoreReporter(console: console).report(
+            report, what, target: targetName, isStream: isStream, milliseconds: Clock.monotonicMilliseconds - start)
+        return report.unreadable.isEmpty ? .done : .incomplete
+    }
+}

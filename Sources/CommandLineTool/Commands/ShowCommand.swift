@@ -1,0 +1,62 @@
+import ArgumentParser
+import Bytes
+import ImageRepository
+import RepositoryFormat
+
+/// `holdfast show`
+struct ShowCommand: Command {
+    static let configuration = CommandConfiguration(commandName: "show", abstract: "Show everything that is known of a snapshot.")
+
+    @Argument(help: "The first digits of its id, latest, or latest:HOST.")
+    var snapshot: String
+
+    @OptionGroup(title: "Repository")
+    var repository: RepositoryOptions
+
+    @OptionGroup(title: "Selection")
+    var selection: SelectionOptions
+
+    @Flag(help: "Print one JSON object with the whole manifest, as Specs/json.md describes.")
+    var json = false
+
+    var console: Console { Console(format: json ? .json : .text, isQuiet: false) }
+
+    func execute(_ console: Console) throws(Failure) -> ExitStatus {
+        let name = try SnapshotName(parsing: snapshot)
+        guard name.image == nil else { throw Failure("“\(snapshot)” names an image; “show” takes a snapshot", status: .usage) }
+        let repository = try repository.open(console)
+        let snapshot = try SnapshotFinder(repository: repository, host: selection.host, tags: selection.tags).find(name)
+        console.print(lines(snapshot, signer: repository.slots.first { $0.id == snapshot.slot }))
+        console.print(json: ["type": "snapshot", "snapshot": SnapshotText.json(snapshot), "manifest": snapshot.manifest.json])
+        return .done
+    }
+
+    private func lines(_ snapshot: Snapshot, signer: Keyring.Slot?) -> [String] {
+        let manifest = snapshot.manifest
+        let counters = manifest.counters
+        var facts: [(String, String)] = [
+            ("snapshot", snapshot.id.hexadecimal), ("parent", manifest.parent?.hexadecimal ?? "none"), ("host", manifest.host),
+            ("started", manifest.startTime), ("ended", manifest.endTime), ("made by", manifest.tool),
+            ("key slot", "\(SnapshotText.short(snapshot.slot)) \(signer?.label ?? "(no longer there)")"),
+            ("tags", manifest.tags.joined(separator: ", ")), ("description", manifest.description),
+            ("complete", manifest.isComplete ? "yes" : "no, \(ByteText.of(counters.unreadableByteCount)) could not be read"),
+            ("images", ByteText.of(counters.imageByteCount)), ("read", ByteText.of(counters.readByteCount)),
+            ("new", "\(ByteText.of(counters.newByteCount)) in \(counters.newChunkCount) of \(counters.chunkCount) chunks"),
+            ("stored", ByteText.of(counters.storedByteCount)), ("digest", snapshot.digest.hexadecimal),
+        ]
+        facts.removeAll { $0.1.isEmpty }
+        return facts.map { fact in fact.0 + String(repeating: " ", count: 13 - fact.0.count) + fact.1 } + manifest.images.flatMap(lines)
+    }
+
+    private func lines(_ image: ImageRecord) -> [String] {
+        var lines = ["", "image \(image.name)", "  \(ByteText.of(image.byteCount)) (\(image.byteCount) bytes), \(image.source.kind) \(image.source.path)"]
+        let hardware = [image.source.model, image.source.serialNumber, image.source.worldWideName].compactMap { $0 }
+        if !hardware.isEmpty { lines.append("  \(hardware.joined(separator: ", "))") }
+        lines.append("  sectors of \(image.logicalSectorByteCount) bytes, physically \(image.physicalSectorByteCount)")
+        var table = Table([("VOLUME", .left), ("OFFSET", .right), ("SIZE", .right)])
+        for volume in image.volumes {
+            for placement in volume.placements { table.add([volume.kind, "\(placement.offset)", ByteText.of(placement.byteCount)]) }
+        }
+        return lines + table.lines.map { "  \($0)" }
+    }
+}

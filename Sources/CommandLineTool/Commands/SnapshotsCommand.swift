@@ -1,0 +1,33 @@
+import ArgumentParser
+import ImageRepository
+import RepositoryFormat
+
+/// `holdfast snapshots`
+struct SnapshotsCommand: Command {
+    static let configuration = CommandConfiguration(commandName: "snapshots", abstract: "List snapshots, oldest first.")
+
+    @OptionGroup(title: "Repository")
+    var repository: RepositoryOptions
+
+    @OptionGroup(title: "Selection")
+    var selection: SelectionOptions
+
+    @Flag(help: "Print one JSON object a line, as Specs/json.md describes.")
+    var json = false
+
+    var console: Console { Console(format: json ? .json : .text, isQuiet: false) }
+
+    func execute(_ console: Console) throws(Failure) -> ExitStatus {
+        let repository = try repository.open(console)
+        let list = try repositoryCall { () throws(RepositoryError) in try repository.snapshots() }
+        let chosen = list.snapshots.filter(selection.includes)
+        if chosen.isEmpty {
+            console.note("No snapshots\(selection.isEmpty ? " yet; “holdfast backup SOURCE” makes one" : " fit the selection").")
+        } else {
+            console.print(SnapshotText.table(chosen).lines)
+        }
+        for snapshot in chosen { console.print(json: ["type": "snapshot", "snapshot": SnapshotText.json(snapshot)]) }
+        ProblemText.report(list.problems, console)
+        return list.problems.contains { $0.severity == .error } ? .failed : .done
+    }
+}

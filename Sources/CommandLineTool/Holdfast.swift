@@ -1,0 +1,27 @@
+import ArgumentParser
+
+/// The root of the command tree.
+struct Holdfast: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "holdfast",
+        abstract: "Keeps images of whole disks in an encrypted, deduplicating repository.",
+        discussion: """
+            “holdfast demo” shows the whole of it in a minute, without a disk or a repository.
+
+            A snapshot is named by the first digits of its id, by latest, or by latest:HOST; an image of it by SNAPSHOT:IMAGE.
+
+            Exit status: 0 done; 1 failed; 3 done, but parts of a source could not be read; 10 no repository there; 11 ended by another \
+            session; 12 wrong password or key; 64 wrong usage; 130 interrupted.
+            """,
+        version: "holdfast \(ToolVersion.text)",
+        subcommands: [
+            InitCommand.self, BackupCommand.self, SnapshotsCommand.self, ShowCommand.self, RestoreCommand.self, CheckCommand.self,
+            StatsCommand.self, DiffCommand.self, KeyCommand.self, DemoCommand.self, GenerateManualCommand.self,
+        ])
+
+    @OptionGroup(title: "Repository")
+    var repository: RepositoryOptions
+
+    /// How messages about wrong usage begin, like all others.
+    static var _errorLabel: String { "holdfast" }
+}

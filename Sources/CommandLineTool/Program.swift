@@ -1,0 +1,21 @@
+import ArgumentParser
+import CLinux
+import Glibc
+
+/// The process: set up before anything else happens, and its end.
+enum Program {
+    static func run() -> Never {
+        // Keys must not end up in a core file, nor be read by another process of the same user.
+        _ = holdfast_forbid_core_dumps()
+        holdfast_keep_large_blocks()
+        Interruption.watch()
+        do {
+            var command = try Holdfast.parseAsRoot()
+            try command.run()
+        } catch {
+            // Usage errors, help, version, and the exit statuses of commands.
+            Holdfast.exit(withError: error)
+        }
+        exit(ExitStatus.done.rawValue)
+    }
+}

@@ -1,0 +1,51 @@
+import ArgumentParser
+
+/// Values of options, parsed with messages that say what would be right.
+enum ArgumentValues {
+    static func byteCount(_ text: String) throws -> UInt64 {
+        guard let byteCount = ByteText.parse(text) else { throw ValidationError("“\(text)” is no size; write 64KiB, 1.5GiB or a number of bytes.") }
+        return byteCount
+    }
+
+    /// Bytes a second; `/s` may follow.
+    static func rate(_ text: String) throws -> UInt64 {
+        let rate = try byteCount(text.hasSuffix("/s") ? String(text.dropLast(2)) : text)
+        guard rate >= 1024 else { throw ValidationError("“\(text)” is too slow; 1KiB a second is the least.") }
+        return rate
+    }
+
+    static func chunkByteCount(_ text: String) throws -> Int {
+        let byteCount = try byteCount(text)
+        guard (16 << 10...1 << 20).contains(byteCount), byteCount.nonzeroBitCount == 1 else {
+            throw ValidationError("“\(text)” is no chunk size; it is a power of two from 16KiB to 1MiB.")
+        }
+        return Int(byteCount)
+    }
+
+    /// 1 to 12; nil for `none`.
+    static func compression(_ text: String) throws -> Compression {
+        if text == "none" { return .none }
+        guard let level = Int(text), (1...12).contains(level) else {
+            throw ValidationError("“\(text)” is no compression level; it is none, or a number from 1 (fast) to 12 (small).")
+        }
+        return .level(level)
+    }
+
+    enum Compression: Equatable {
+        case none
+        case level(Int)
+    }
+
+    static func threadCount(_ text: String) throws -> Int {
+        guard let count = Int(text), (1...256).contains(count) else { throw ValidationError("“\(text)” is no number of threads from 1 to 256.") }
+        return count
+    }
+
+    /// `5%`, `0.5%`, `100%`; above 0.
+    static func percent(_ text: String) throws -> Double {
+        guard text.hasSuffix("%"), let percent = Double(text.dropLast()), percent > 0, percent <= 100 else {
+            throw ValidationError("“\(text)” is no share; write --read-data for all, or --read-data=5%.")
+        }
+        return percent
+    }
+}

@@ -1,0 +1,41 @@
+import DiskImages
+import Glibc
+import ImageRepository
+
+/// The opened sources of one backup.
+struct BackupSources {
+    private(set) var sources: [BackupSource] = []
+    /// Ends what waits for input; for when the backup is asked to stop.
+    private(set) var stop: @Sendable () -> Void = {}
+
+    init(paths: [String], streams: StreamOptions, imageName: String?) throws(Failure) {
+        for path in paths {
+            guard path != "-" else { throw Failure("for standard input, give --stdin-name and a name for the image instead of “-”", status: .usage) }
+            let reader = try imageCall { () throws(ImageError) in try FileImageReader(path: path) }
+            var identity = reader.identity
+            if let imageName { identity.imageName = imageName }
+            try add(BackupSource(reader, identity: identity))
+        }
+        if let command = streams.stdinCommand {
+            let stream = try imageCall { () throws(ImageError) in try CommandStream(shell: command) }
+            stop = { stream.cancel() }
+            var identity = stream.identity
+            identity.imageName = imageName ?? streams.stdinName ?? identity.imageName
+            try add(BackupSource(stream, identity: identity))
+        } else if let name = streams.stdinName {
+            guard isatty(STDIN_FILENO) == 0 else {
+                throw Failure("standard input is a terminal; connect it to what writes the image, or give --stdin-command", status: .usage)
+            }
+            let stream = StoppableInput()
+            stop = { stream.stop() }
+            try add(BackupSource(stream, identity: SourceIdentity(kind: .stream, imageName: name, path: "-")))
+        }
+    }
+
+    private mutating func add(_ source: BackupSource) throws(Failure) {
+        guard !sources.contains(where: { $0.identity.imageName == source.identity.imageName }) else {
+            throw Failure("two sources are both called “\(source.identity.imageName)”; back them up as two snapshots", status: .usage)
+        }
+        sources.append(source)
+    }
+}

@@ -1,0 +1,58 @@
+import DiskImages
+import ImageRepository
+import Sealing
+import Storage
+
+/// The one place where errors of the library become messages and exit statuses.
+extension Failure {
+    init(_ error: RepositoryError) {
+        switch error {
+        case .noRepository: self.init("\(error)", status: .noRepository)
+        case .sessionEnded: self.init("\(error)", status: .sessionEnded)
+        case .wrongCredential:
+            self.init("\(error); try again, or use the recovery key with --recovery", status: .wrongCredential)
+        case .cancelled: self = .interrupted
+        case .damaged: self.init("\(error); “holdfast check” tells which snapshots are affected")
+        case .storage(let error): self.init(error)
+        case .image(let error): self.init(error)
+        default: self.init("\(error)")
+        }
+    }
+
+    init(_ error: StorageError) {
+        switch error {
+        case .noRepository(let place):
+            self.init("\(place): there is no repository here; “holdfast init” makes one", status: .noRepository)
+        case .notFound, .shortObject: self.init("\(error); “holdfast check” tells which snapshots are affected")
+        case .full: self.init("\(error); make room there and run the command again")
+        case .accessDenied: self.init("\(error); run as a user who may, or change its permissions")
+        case .unavailable: self.init("\(error); run the command again later")
+        case .tooLarge, .failed: self.init("\(error)")
+        }
+    }
+
+    init(_ error: ImageError) { self.init("\(error)") }
+
+    /// - Parameter file: what the key or password came from.
+    init(_ error: SealingError, file: String) {
+        switch error {
+        case .noSlot, .wrongPassword: self.init("\(file): \(error)", status: .wrongCredential)
+        default: self.init("\(file): \(error)")
+        }
+    }
+}
+
+/// Runs a call of the repository library, or fails with its message and status.
+func repositoryCall<Result>(_ body: () throws(RepositoryError) -> Result) throws(Failure) -> Result {
+    do { return try body() } catch { throw Failure(error) }
+}
+
+/// The same for storage.
+func storageCall<Result>(_ body: () throws(StorageError) -> Result) throws(Failure) -> Result {
+    do { return try body() } catch { throw Failure(error) }
+}
+
+/// The same for sources and targets.
+func imageCall<Result>(_ body: () throws(ImageError) -> Result) throws(Failure) -> Result {
+    do { return try body() } catch { throw Failure(error) }
+}

@@ -1,0 +1,62 @@
+import CLinux
+import Glibc
+import ImageRepository
+import Synchronization
+
+/// Ctrl-C and its relatives. A thread of its own waits for the signals, so that no code ever runs in a signal handler.
+enum Interruption {
+    /// What the first signal does while an operation runs; without one it ends the program.
+    struct Response: Sendable {
+        var message: String
+        var stop: @Sendable () -> Void
+    }
+
+    private struct State {
+        var response: Response?
+        var hasFired = false
+    }
+    private static let state = Mutex(State())
+
+    private static var signals: sigset_t {
+        var signals = sigset_t()
+        unsafe sigemptyset(&signals)
+        for signal in [SIGINT, SIGTERM, SIGHUP] { unsafe sigaddset(&signals, signal) }
+        return signals
+    }
+
+    /// To be called before any other thread is started: they inherit the mask.
+    static func watch() {
+        // Broken pipes are results of write(2) here.
+        signal(SIGPIPE, SIG_IGN)
+        var blocked = signals
+        unsafe pthread_sigmask(SIG_BLOCK, &blocked, nil)
+        _ = BackgroundThread {
+            var awaited = signals
+            while true {
+                var number: Int32 = 0
+                if unsafe sigwait(&awaited, &number) == 0 { fire() }
+            }
+        }
+    }
+
+    /// Runs `body` with an answer to the first signal.
+    static func responding<Result, E: Error>(with response: Response, _ body: () throws(E) -> Result) throws(E) -> Result {
+        state.withLock { $0 = State(response: response) }
+        defer { state.withLock { $0 = State() } }
+        return try body()
+    }
+
+    private static func fire() {
+        let response = state.withLock { state -> Response? in
+            defer { state.hasFired = true }
+            return state.hasFired ? nil : state.response
+        }
+        guard let response else {
+            TerminalPrompt.restoreTerminal()
+            // Nothing is flushed and nothing cleaned up: the repository withstands that at any moment.
+            _exit(ExitStatus.interrupted.rawValue)
+        }
+        _ = SystemCall.writeAll(Array("\nholdfast: \(response.message)\n".utf8), to: STDERR_FILENO)
+        response.stop()
+    }
+}

@@ -1,0 +1,62 @@
+import DiskImages
+import Glibc
+import ImageRepository
+import RepositoryFormat
+
+/// What a restore would do to its target.
+struct RestorePlan {
+    let target: String
+    /// Whether something is lost.
+    let overwrites: Bool
+    /// Sentences for whoever has to decide.
+    let consequences: [String]
+
+    /// - Throws: when the target cannot be one at all: a folder, something inside the repository.
+    init(target: String, image: ImageRecord, snapshot: Snapshot, repository: Repository) throws(Failure) {
+        self.target = target
+        let isInside = try imageCall { () throws(ImageError) in try ImageTarget.isInside(target, repository.place) }
+        guard !isInside else { throw Failure("\(target): it lies inside the repository; name a target elsewhere") }
+        var status = stat()
+        guard unsafe stat(target, &status) == 0 else {
+            (overwrites, consequences) = (false, ["\(target) does not exist yet and will be made."])
+            return
+        }
+        var consequences: [String] = []
+        let isDevice = status.st_mode & S_IFMT == S_IFBLK
+        if isDevice {
+            let byteCount = try imageCall { () throws(ImageError) in try FileImageReader(path: target).byteCount }
+            consequences.append("\(target) is a block device of \(ByteText.of(byteCount)); everything on it will be lost.")
+        } else if status.st_size > 0 {
+            consequences.append("\(target) is a file of \(ByteText.of(UInt64(status.st_size))); what it holds will be lost.")
+        }
+        if RestorePlan.isSource(target, image, snapshot) {
+            consequences.append("It is the source that this snapshot was made from, or a part of it (\(image.source.path)).")
+        }
+        overwrites = isDevice || status.st_size > 0
+        self.consequences = consequences
+    }
+
+    /// Whether writing to the target changes what the image was once read from, as far as this machine can tell.
+    private static func isSource(_ target: String, _ image: ImageRecord, _ snapshot: Snapshot) -> Bool {
+        guard image.source.kind != SourceIdentity.Kind.stream.rawValue, snapshot.manifest.machineID == ThisMachine.machineID else { return false }
+        do throws(ImageError) {
+            try ImageTarget.refuseIfSame(source: image.source.path, target: target)
+            return false
+        } catch {
+            if case .unsuitable = error { return true }
+            // The source may be gone, or not for us to look at: then nothing can be said.
+            return false
+        }
+    }
+
+    /// Goes on if nothing is lost, if `isAnswered`, or if the person at the terminal says so.
+    func confirm(_ what: String, isAnswered: Bool, _ console: Console) throws(Failure) {
+        guard overwrites, !isAnswered else { return }
+        guard isatty(STDIN_FILENO) == 1, TerminalPrompt.isPossible else {
+            throw Failure("\(consequences.joined(separator: " ")) Nothing was done; --yes overwrites it")
+        }
+        console.error("About to restore \(what).")
+        for line in consequences { console.error(line) }
+        guard try TerminalPrompt.confirm("Overwrite \(target)?") else { throw Failure("\(target): nothing was done") }
+    }
+}

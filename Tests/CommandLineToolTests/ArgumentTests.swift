@@ -1,0 +1,43 @@
+import ArgumentParser
+import ImageRepository
+import Testing
+
+@testable import CommandLineTool
+
+@Suite struct ArgumentTests {
+    private func parse<Result>(_ type: Result.Type, _ arguments: String...) throws -> Result {
+        try #require(try Holdfast.parseAsRoot(arguments) as? Result)
+    }
+
+    @Test func `the repository may be named before or after the command`() throws {
+        #expect(try parse(SnapshotsCommand.self, "--repository", "/r", "snapshots").repository.repository == "/r")
+        #expect(try parse(SnapshotsCommand.self, "snapshots", "--repository", "/r").repository.repository == "/r")
+        #expect(try parse(KeyListCommand.self, "--repository", "/r", "key", "list").repository.repository == "/r")
+        #expect(try parse(KeyListCommand.self, "key", "--repository", "/r", "list", "--json").repository.repository == "/r")
+        #expect(try parse(BackupCommand.self, "--key-file", "k", "backup", "-r", "/r", "disk").repository.keyFile == "k")
+    }
+
+    @Test func `data is read as a whole or in part`() throws {
+        #expect(try parse(CheckCommand.self, "check").data == .structure)
+        #expect(try parse(CheckCommand.self, "check", "--read-data").data == .all)
+        #expect(try parse(CheckCommand.self, "check", "--read-data=5%").data == .sample(percent: 5))
+        #expect(try parse(CheckCommand.self, "check", "--read-data", "--json").data == .all)
+    }
+
+    @Test func `compression is a level or none`() throws {
+        #expect(try parse(BackupCommand.self, "backup", "d").compression == .level(2))
+        #expect(try parse(BackupCommand.self, "backup", "d", "--compression", "none").compression == .none)
+        #expect(try parse(BackupCommand.self, "backup", "d", "--limit-rate", "50MiB/s").limitRate == 50 << 20)
+    }
+
+    @Test(arguments: [
+        ["backup"], ["backup", "a", "b", "--image-name", "x"], ["backup", "d", "--compression", "13"], ["backup", "d", "--limit-rate", "fast"],
+        ["backup", "d", "--threads", "0"], ["restore", "latest"], ["restore", "latest", "-", "--verify"], ["restore", "latest", "-", "--json"],
+        ["init", "--no-recovery-print"], ["init", "--json"], ["init", "--chunk-size", "48KiB"], ["init", "--chunk-size", "8KiB"],
+        ["check", "--read-data=0%"], ["check", "--read-data=5"], ["check", "--read-data=101%"], ["key", "add"], ["key", "add", "--role", "root"],
+        ["snapshots", "--password-file", "a", "--key-file", "b"], ["nonsense"],
+    ])
+    func `wrong usage ends with status 64`(arguments: [String]) {
+        #expect(performing: { try Holdfast.parseAsRoot(arguments) }, throws: { Holdfast.exitCode(for: $0).rawValue == CommandLineTool.ExitStatus.usage.rawValue })
+    }
+}
