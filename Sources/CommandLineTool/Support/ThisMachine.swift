@@ -12,7 +12,7 @@ enum ThisMachine {
                 "there is no home folder; HOLDFAST_CACHE_DIR and HOLDFAST_STATE_DIR name folders for the cache and for what guards against rollback")
         }
         return ClientEnvironment(
-            host: hostName, machineID: machineID, tool: "holdfast \(ToolVersion.text)", cacheFolder: cacheFolder, stateFolder: stateFolder,
+            host: hostName, machineID: machineID, processID: UInt64(getpid()), tool: "holdfast \(ToolVersion.text)", cacheFolder: cacheFolder, stateFolder: stateFolder,
             now: { Clock.now })
     }
 
