@@ -23,6 +23,9 @@ struct RestorePlan {
         }
         var consequences: [String] = []
         let isDevice = status.st_mode & S_IFMT == S_IFBLK
+        guard isDevice || status.st_mode & S_IFMT == S_IFREG else {
+            throw Failure("\(target): it is neither a file nor a block device; name one of them, or - for standard output")
+        }
         if isDevice {
             let byteCount = try imageCall { () throws(ImageError) in try FileImageReader(path: target).byteCount }
             consequences.append("\(target) is a block device of \(ByteText.of(byteCount)); everything on it will be lost.")
