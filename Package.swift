@@ -69,6 +69,7 @@ let package = Package(
         tests("LocalStorage", ["Bytes", "Storage", "CLinux", "TestSupport"]),
         .target(name: "ImageFixtures", dependencies: ["DiskImages"], path: "Tests/ImageFixtures", swiftSettings: settings),
         tests("DiskImages", ["ImageFixtures", "CLinux"]),
+        tests("ImageRepository", ["Bytes", "DiskImages", "ImageFixtures", "RepositoryFormat", "Sealing", "Storage", "TestSupport", "Packing", "LocalStorage"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -59,7 +59,7 @@ package struct PackFile: Sendable {
             directory = try PackDirectory(decoding: document.body)
         } catch { throw .damaged(object: name, reason: "its directory: \(error)") }
         let segmentsEnd = packByteCount - UInt64(PackLayout.trailerByteCount + sealed.count)
-        guard directory.kind == kind, directory.packByteCount == packByteCount,
+        guard directory.kind == kind, directory.epoch == sealer.member.epoch, directory.packByteCount == packByteCount,
             directory.segments.allSatisfy({ UInt64($0.offset) + UInt64($0.sealedByteCount) <= segmentsEnd })
         else { throw .damaged(object: name, reason: "its directory does not fit its size") }
         return directory

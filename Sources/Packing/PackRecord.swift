@@ -15,6 +15,7 @@ package struct PackRecord: Sendable {
 
     package let id: PackID
     package let kind: PackDirectory.Kind
+    package let epoch: UInt32
     package let byteCount: UInt64
     package let keys: [PackDirectory.Key]
     package let segments: [SegmentPlace]
@@ -24,6 +25,7 @@ package struct PackRecord: Sendable {
     package init(id: PackID, directory: PackDirectory, isCounting: Bool) {
         self.id = id
         kind = directory.kind
+        epoch = directory.epoch
         byteCount = directory.packByteCount
         keys = directory.keys
         segments = directory.segments.map {

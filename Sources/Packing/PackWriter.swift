@@ -128,7 +128,7 @@ package final class PackWriter: Sendable {
 
     /// Adds padding, directory, trailer and header, and stores the pack under its digest.
     private func store(_ buffer: AlignedBuffer, segmentsEnd: Int, _ segments: [PackDirectory.Segment]) throws(PackingError) {
-        var directory = PackDirectory(kind: kind, packByteCount: 0, keys: keys, segments: segments)
+        var directory = PackDirectory(kind: kind, epoch: sealer.member.epoch, packByteCount: 0, keys: keys, segments: segments)
         let sealedByteCount = SignedDocument.bodyOffset + directory.encoded.count + PackLayout.tagByteCount
         let total = PackLayout.padme(segmentsEnd + sealedByteCount + PackLayout.trailerByteCount)
         directory.packByteCount = UInt64(total)

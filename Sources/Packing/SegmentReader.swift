@@ -141,6 +141,7 @@ package final class SegmentReader: Sendable {
     package func open(_ sealed: inout [UInt8], _ pack: PackRecord, _ number: Int) throws(PackingError) -> DecodedSegment {
         let place = pack.segments[number]
         let damaged = { (reason: String) -> PackingError in .damaged(object: pack.name.path, reason: "segment \(number): \(reason)") }
+        guard pack.epoch == sealer.member.epoch else { throw damaged("it is of member epoch \(pack.epoch), whose keys are not open") }
         guard sealed.count > PackLayout.segmentOverheadByteCount else { throw damaged("it is too short") }
         let salt = Digest(sealed[..<Digest.byteCount])
         let key = SegmentKey.derive(pack.kind, sessionKey: try sessionKey(pack, place), member: sealer.member, salt: salt)

@@ -67,8 +67,9 @@ public enum PackLayout {
 ///     offset  size  field
 ///          0     1  kind of pack: 1 data, 2 map
 ///          1     3  reserved, 0
-///          4     8  byte count of the whole pack
-///         12     4  key count k
+///          4     4  member epoch of the pack's header
+///          8     8  byte count of the whole pack
+///         16     4  key count k
 ///          …     …  k keys: session key id (16), recipient count r (2), r times recipient id (16) and sealed key (80)
 ///          …     4  segment count s
 ///          …   40s  s segments: offset (4), sealed byte count (4), encoded byte count (4), decoded byte count (4), codec (1),
@@ -146,12 +147,15 @@ public struct PackDirectory: Equatable, Sendable {
     }
 
     public var kind: Kind
+    /// Whose keys open the segments and made the chunk ids.
+    public var epoch: UInt32
     public var packByteCount: UInt64
     public var keys: [Key]
     public var segments: [Segment]
 
-    public init(kind: Kind, packByteCount: UInt64, keys: [Key], segments: [Segment]) {
+    public init(kind: Kind, epoch: UInt32, packByteCount: UInt64, keys: [Key], segments: [Segment]) {
         self.kind = kind
+        self.epoch = epoch
         self.packByteCount = packByteCount
         self.keys = keys
         self.segments = segments
@@ -161,6 +165,7 @@ public struct PackDirectory: Equatable, Sendable {
         let chunkCount = segments.reduce(0) { $0 + $1.chunks.count }
         var writer = ByteWriter(reservingByteCount: 64 + keys.count * 200 + segments.count * Segment.byteCount + chunkCount * 36)
         writer.write([kind.rawValue, 0, 0, 0])
+        writer.write(epoch)
         writer.write(packByteCount)
         writer.write(UInt32(keys.count))
         for key in keys {
@@ -195,6 +200,7 @@ public struct PackDirectory: Equatable, Sendable {
         guard let kind = Kind(rawValue: try reader.readUInt8("kind of pack")) else { throw .invalid(field: "kind of pack") }
         self.kind = kind
         guard try reader.read(byteCount: 3, "reserved").allSatisfy({ $0 == 0 }) else { throw .invalid(field: "reserved") }
+        epoch = try reader.readUInt32("member epoch")
         packByteCount = try reader.readUInt64("pack byte count")
         guard packByteCount <= UInt64(FormatLimits.packByteCountMax) else { throw .outOfBounds(field: "pack byte count") }
         keys = try PackDirectory.readKeys(&reader)
