@@ -10,12 +10,20 @@ import Threading
 package final class PackWriter: Sendable {
     /// Closes a pack before its directory grows beyond a quarter of the format's limit.
     private static let chunksPerPack = 100_000
+    /// A padding of a 640th, 50 KiB of 32 MiB, is good.
+    private static let goodPaddingPart = 640
 
     private struct Filling {
         var buffer: AlignedBuffer
         var byteCount: Int
         var segments: [PackDirectory.Segment]
         var chunkCount: Int
+
+        /// Bytes of the pack if it is closed now, before it is padded.
+        func closedByteCount(_ keys: [PackDirectory.Key]) -> Int {
+            let directory = PackDirectory.encodedByteCount(keys: keys, segmentCount: segments.count, chunkCount: chunkCount)
+            return byteCount + SignedDocument.bodyOffset + directory + PackLayout.tagByteCount + PackLayout.trailerByteCount
+        }
     }
 
     private struct Stored {
@@ -68,10 +76,9 @@ package final class PackWriter: Sendable {
     package func append(_ sealed: UnsafeRawBufferPointer, _ record: PackDirectory.Segment) throws(PackingError) {
         try failure.check()
         open.withLock { state in
-            if let filling = state.filling,
-                filling.byteCount + sealed.count > closeByteCount || filling.chunkCount + record.chunks.count > PackWriter.chunksPerPack
-            {
-                close(&state)
+            if let filling = state.filling {
+                let grown = filling.closedByteCount(keys) + sealed.count + PackDirectory.Segment.byteCount + record.chunks.count * 36
+                if grown > closeByteCount || filling.chunkCount + record.chunks.count > PackWriter.chunksPerPack { close(&state) }
             }
             if state.filling == nil {
                 state.filling = Filling(buffer: buffers.take(), byteCount: ObjectHeader.byteCount, segments: [], chunkCount: 0)
@@ -84,6 +91,7 @@ package final class PackWriter: Sendable {
             filling.segments.append(placed)
             filling.chunkCount += record.chunks.count
             state.filling = filling
+            if isGoodSize(filling) { close(&state) }
         }
     }
 
@@ -109,6 +117,12 @@ package final class PackWriter: Sendable {
     package var packCount: Int { stored.withLock { $0.packCount } }
     package var storedByteCount: UInt64 { stored.withLock { $0.storedByteCount } }
 
+    /// In the last quarter a pack is closed where its Padmé size happens to be near: otherwise padding would take 2 % of a repository.
+    private func isGoodSize(_ filling: Filling) -> Bool {
+        let byteCount = filling.closedByteCount(keys)
+        return byteCount >= closeByteCount / 4 * 3 && PackLayout.padme(byteCount) - byteCount <= byteCount / PackWriter.goodPaddingPart
+    }
+
     private func close(_ state: inout Open) {
         guard let filling = state.filling.take() else { return }
         if !queue.put((filling.buffer, filling.byteCount, filling.segments)) { buffers.giveBack(filling.buffer) }
@@ -129,7 +143,9 @@ package final class PackWriter: Sendable {
     /// Adds padding, directory, trailer and header, and stores the pack under its digest.
     private func store(_ buffer: AlignedBuffer, segmentsEnd: Int, _ segments: [PackDirectory.Segment]) throws(PackingError) {
         var directory = PackDirectory(kind: kind, epoch: sealer.member.epoch, packByteCount: 0, keys: keys, segments: segments)
-        let sealedByteCount = SignedDocument.bodyOffset + directory.encoded.count + PackLayout.tagByteCount
+        let chunkCount = segments.reduce(0) { $0 + $1.chunks.count }
+        let sealedByteCount = SignedDocument.bodyOffset + PackLayout.tagByteCount
+            + PackDirectory.encodedByteCount(keys: keys, segmentCount: segments.count, chunkCount: chunkCount)
         let total = PackLayout.padme(segmentsEnd + sealedByteCount + PackLayout.trailerByteCount)
         directory.packByteCount = UInt64(total)
         let (salt, sealed) = sealer.sealPart(directory.encoded, sealer.keyspaceBinding(kind.directoryType))

@@ -161,6 +161,12 @@ public struct PackDirectory: Equatable, Sendable {
         self.segments = segments
     }
 
+    /// Bytes of an encoded directory, known before it is made.
+    public static func encodedByteCount(keys: [Key], segmentCount: Int, chunkCount: Int) -> Int {
+        let keyByteCount = keys.reduce(0) { $0 + 18 + $1.recipients.count * (RandomID.byteCount + Key.sealedByteCount) }
+        return 24 + keyByteCount + segmentCount * Segment.byteCount + chunkCount * 36
+    }
+
     public var encoded: [UInt8] {
         let chunkCount = segments.reduce(0) { $0 + $1.chunks.count }
         var writer = ByteWriter(reservingByteCount: 64 + keys.count * 200 + segments.count * Segment.byteCount + chunkCount * 36)
