@@ -11,7 +11,7 @@ struct RestorePlan {
     /// Sentences for whoever has to decide.
     let consequences: [String]
 
-    /// - Throws: when the target cannot be one at all: a folder, something inside the repository.
+    /// - Throws: when the target cannot be one at all: a folder, something inside the repository, a device that is too small.
     init(target: String, image: ImageRecord, snapshot: Snapshot, repository: Repository) throws(Failure) {
         self.target = target
         let isInside = try imageCall { () throws(ImageError) in try ImageTarget.isInside(target, repository.place) }
@@ -28,6 +28,9 @@ struct RestorePlan {
         }
         if isDevice {
             let byteCount = try imageCall { () throws(ImageError) in try FileImageReader(path: target).byteCount }
+            guard byteCount >= image.byteCount else {
+                throw Failure("\(target): it has \(byteCount) bytes, and the image needs \(image.byteCount); name a larger device")
+            }
             consequences.append("\(target) is a block device of \(ByteText.of(byteCount)); everything on it will be lost.")
         } else if status.st_size > 0 {
             consequences.append("\(target) is a file of \(ByteText.of(UInt64(status.st_size))); what it holds will be lost.")
