@@ -126,7 +126,7 @@ struct BandFeeder: Sendable {
 
     private func noteRead(_ byteCount: Int) {
         progress.readByteCount.add(UInt64(byteCount), ordering: .relaxed)
-        limit?.wait(afterReading: byteCount)
+        limit?.wait(afterReading: byteCount, cancellation)
     }
 
     /// Whether the source is known to hold nothing, or to have ended, from `offset` on, and up to where.

@@ -40,7 +40,7 @@ struct VolumeBackup {
         }
         var tree = MapTreeBuilder()
         do throws(RepositoryError) {
-            try collect(sink, &tree)
+            try collect(sink, &tree, byteCount: source.byteCount)
         } catch {
             sink.fail(error)
             // The others still produce; nobody must wait for room.
@@ -69,7 +69,8 @@ struct VolumeBackup {
         }
     }
 
-    private func collect(_ sink: BandSink, _ tree: inout MapTreeBuilder) throws(RepositoryError) {
+    /// - Parameter byteCount: of the source; nil while that is not known.
+    private func collect(_ sink: BandSink, _ tree: inout MapTreeBuilder, byteCount: UInt64?) throws(RepositoryError) {
         while let (band, outcome) = sink.outcomes.take() {
             switch outcome {
             case .map(let bytes, let id):
@@ -78,7 +79,9 @@ struct VolumeBackup {
             case .uniform(let kind, let bandCount):
                 try tree.append(kind, count: bandCount) { bytes throws(RepositoryError) in try storeNode(bytes) }
             }
-            progress.doneByteCount.add(outcome.bandCount * UInt64(FormatLimits.bandByteCount), ordering: .relaxed)
+            let start = band * UInt64(FormatLimits.bandByteCount)
+            let end = min(start + outcome.bandCount * UInt64(FormatLimits.bandByteCount), byteCount ?? .max)
+            progress.doneByteCount.add(end - start, ordering: .relaxed)
             try session.indexOnTheWay()
         }
     }
