@@ -22,7 +22,7 @@ extension Repository {
         do throws(RepositoryError) {
             return try run.backup()
         } catch {
-            run.session.abandon()
+            run.abandon()
             throw error
         }
     }
@@ -41,6 +41,7 @@ private final class BackupRun {
     private let counters = BackupCounters()
     let session: WriteSession
     private var warnings: [String] = []
+    private var workers: [BandWorker] = []
     /// The maps of an image are read once and in order, one image after the other, so a small cache does for all.
     private lazy var parentReader = repository.segmentReader(session.index, cacheByteCount: 8 << 20)
 
@@ -82,7 +83,7 @@ private final class BackupRun {
         }
         let table = GearTable(repository.sealer.member.gearTableBytes().span)
         let threadCount = max(1, options.threadCount ?? usableCoreCount())
-        let workers = (0..<threadCount).map { _ in
+        workers = (0..<threadCount).map { _ in
             BandWorker(
                 session, sealer: repository.sealer, table: table, parameters: parameters, level: options.compressionLevel,
                 counters: counters, progress: progress, verifiedMatchRate: max(1, options.verifiedMatchRate))
@@ -115,6 +116,16 @@ private final class BackupRun {
             snapshot: Snapshot(manifest: manifest, digest: digest, slot: repository.slot, isForgotten: false, isProtected: false),
             warnings: warnings, unreadable: content.unreadable, dataPackCount: session.dataPacks.packCount,
             mapPackCount: session.mapPacks.packCount)
+    }
+
+    /// Ends without a snapshot; chunks in open segments are stored too if that is still possible.
+    func abandon() {
+        for worker in workers {
+            do throws(RepositoryError) { try worker.flush() } catch {
+                // The failure that ended the backup is the one to tell.
+            }
+        }
+        session.abandon()
     }
 
     /// What reading all sources gave.

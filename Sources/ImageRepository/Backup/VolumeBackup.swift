@@ -2,7 +2,6 @@ import Bytes
 import DiskImages
 import Packing
 import RepositoryFormat
-import Synchronization
 import Threading
 
 /// Backs up one volume: one thread reads, workers cut and store, the calling thread builds the map tree.
@@ -40,7 +39,7 @@ struct VolumeBackup {
         }
         var tree = MapTreeBuilder()
         do throws(RepositoryError) {
-            try collect(sink, &tree, byteCount: source.byteCount)
+            try collect(sink, &tree)
         } catch {
             sink.fail(error)
             // The others still produce; nobody must wait for room.
@@ -69,8 +68,7 @@ struct VolumeBackup {
         }
     }
 
-    /// - Parameter byteCount: of the source; nil while that is not known.
-    private func collect(_ sink: BandSink, _ tree: inout MapTreeBuilder, byteCount: UInt64?) throws(RepositoryError) {
+    private func collect(_ sink: BandSink, _ tree: inout MapTreeBuilder) throws(RepositoryError) {
         while let (band, outcome) = sink.outcomes.take() {
             switch outcome {
             case .map(let bytes, let id):
@@ -79,9 +77,6 @@ struct VolumeBackup {
             case .uniform(let kind, let bandCount):
                 try tree.append(kind, count: bandCount) { bytes throws(RepositoryError) in try storeNode(bytes) }
             }
-            let start = band * UInt64(FormatLimits.bandByteCount)
-            let end = min(start + outcome.bandCount * UInt64(FormatLimits.bandByteCount), byteCount ?? .max)
-            progress.doneByteCount.add(end - start, ordering: .relaxed)
             try session.indexOnTheWay()
         }
     }
