@@ -1,0 +1,62 @@
+"""Loop devices and mounts. Both are context managers, so that nothing stays behind."""
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def run(*command: object) -> str:
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True)
+    assert done.returncode == 0, f"{command} ended with {done.returncode}: {done.stderr}"
+    return done.stdout
+
+
+@contextmanager
+def loop_device(backing: Path) -> Iterator[Path]:
+    device = run("losetup", "--find", "--show", backing).strip()
+    try:
+        yield Path(device)
+    finally:
+        run("losetup", "--detach", device)
+
+
+@contextmanager
+def mounted(source: object, folder: Path, *options: str) -> Iterator[Path]:
+    folder.mkdir(exist_ok=True)
+    run("mount", *options, source, folder)
+    try:
+        yield folder
+    finally:
+        run("umount", folder)
+
+
+@contextmanager
+def small_ext4(backing: Path, byte_count: int, folder: Path) -> Iterator[Path]:
+    """A file system of `byte_count` on a loop device, mounted at `folder`."""
+    with backing.open("wb") as file:
+        file.truncate(byte_count)
+    run("mkfs.ext4", "-q", "-m", "0", "-F", backing)
+    with loop_device(backing) as device, mounted(device, folder):
+        yield folder
+
+
+@contextmanager
+def small_tmpfs(byte_count: int, folder: Path) -> Iterator[Path]:
+    with mounted("tmpfs", folder, "-t", "tmpfs", "-o", f"size={byte_count}"):
+        yield folder
+
+
+def fill(folder: Path, left_byte_count: int = 0) -> Path:
+    """Writes a file of junk until no more fits, then gives `left_byte_count` back."""
+    junk = folder / "junk"
+    with junk.open("wb", buffering=0) as file:
+        for piece in (1 << 20, 1 << 12):
+            try:
+                while file.write(bytes(piece)) == piece:
+                    pass
+            except OSError:
+                continue
+        if left_byte_count:
+            file.truncate(file.tell() - left_byte_count)
+    return junk

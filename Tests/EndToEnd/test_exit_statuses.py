@@ -1,0 +1,109 @@
+"""Exit statuses that scripts rely on, each with a message that names what it is about."""
+
+from pathlib import Path
+
+import pytest
+
+from support.images import MIB, make_image
+from support.objects import object_names
+from support.program import Program
+from support.repository import Repository
+
+USES = [["snapshots"], ["backup", "SOURCE"], ["restore", "latest", "TARGET"], ["check"], ["stats"]]
+
+
+def words(use: list[str], folder: Path) -> list[str]:
+    source = make_image(folder / "source.img", MIB)
+    return [{"SOURCE": str(source), "TARGET": str(folder / "target.img")}.get(word, word) for word in use]
+
+
+def test_a_wrong_password_exits_with_12(holdfast: Program, tmp_path: Path) -> None:
+    for name in ("right", "wrong"):
+        (tmp_path / name).write_text(name + "\n")
+        (tmp_path / name).chmod(0o600)
+    folder = tmp_path / "repository"
+    holdfast.run("init", "-r", folder, "--password-file", tmp_path / "right").require(0)
+    before = object_names(folder)
+    for use in USES:
+        outcome = holdfast.run(use[0], "-r", folder, "--password-file", tmp_path / "wrong", *words(use, tmp_path)[1:]).require(12)
+        assert "password" in outcome.errors and outcome.output == "" and object_names(folder) == before
+    holdfast.run("snapshots", "-r", folder, "--password-file", tmp_path / "right").require(0)
+
+
+@pytest.mark.parametrize("use", USES, ids=lambda use: use[0])
+def test_a_wrong_key_file_exits_with_12(repository: Repository, tmp_path: Path, use: list[str]) -> None:
+    other = Repository.create(repository.program, tmp_path / "other", tmp_path / "other.key")
+    before = object_names(repository.folder)
+    outcome = repository.opened_by(other.key_file).run(*words(use, tmp_path)).require(12)
+    assert "key" in outcome.errors and object_names(repository.folder) == before and not (tmp_path / "target.img").exists()
+
+
+def test_a_file_that_is_no_key_file_is_named(repository: Repository, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.key"
+    bad.write_text("HOLDFAST-KEY-1:1234\n")
+    bad.chmod(0o600)
+    outcome = repository.opened_by(bad).run("snapshots")
+    assert outcome.status in (1, 12) and str(bad) in outcome.errors
+
+
+@pytest.mark.parametrize("use", USES, ids=lambda use: use[0])
+def test_where_nothing_is_the_status_is_10(repository: Repository, tmp_path: Path, use: list[str]) -> None:
+    nowhere = Repository(repository.program, tmp_path / "nowhere", repository.key_file)
+    assert str(nowhere.folder) in nowhere.run(*words(use, tmp_path)).require(10).errors
+    assert not nowhere.folder.exists()
+
+
+@pytest.mark.parametrize("use", USES, ids=lambda use: use[0])
+def test_a_folder_that_is_no_repository_exits_with_10(repository: Repository, tmp_path: Path, use: list[str]) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    (photos / "cat.jpg").write_bytes(b"cat")
+    outcome = Repository(repository.program, photos, repository.key_file).run(*words(use, tmp_path)).require(10)
+    assert str(photos) in outcome.errors and object_names(photos) == ["cat.jpg"]
+
+
+def test_init_refuses_a_folder_that_holds_something_else(repository: Repository, tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    (photos / "cat.jpg").write_bytes(b"cat")
+    outcome = repository.program.run("init", "-r", photos, "--key-file", repository.key_file).require(1)
+    assert str(photos) in outcome.errors and object_names(photos) == ["cat.jpg"]
+
+
+def test_init_refuses_a_repository(repository: Repository) -> None:
+    before = object_names(repository.folder)
+    outcome = repository.program.run("init", "-r", repository.folder, "--key-file", repository.key_file).require(1)
+    assert str(repository.folder) in outcome.errors and object_names(repository.folder) == before
+
+
+@pytest.mark.parametrize("use", USES, ids=lambda use: use[0])
+def test_a_repository_of_a_newer_format_is_refused_by_name(repository: Repository, tmp_path: Path, use: list[str]) -> None:
+    config = repository.folder / "config"
+    data = bytearray(config.read_bytes())
+    data[9] = 2
+    config.chmod(0o600)
+    config.write_bytes(data)
+    outcome = repository.run(*words(use, tmp_path)).require(1)
+    assert "newer" in outcome.errors and "config" in outcome.errors and not (tmp_path / "target.img").exists()
+
+
+@pytest.mark.parametrize("arguments", [
+    ["frobnicate"], ["backup"], ["restore", "latest"], ["backup", "--no-such-option", "x"], ["check", "--read-data=200%"],
+    ["backup", "--limit-rate", "fast", "x"], ["backup", "--compression", "13", "x"], ["restore", "--json", "latest", "-"]])
+def test_wrong_usage_exits_with_64(repository: Repository, arguments: list[str]) -> None:
+    outcome = repository.run(*arguments).require(64)
+    assert "--help" in outcome.errors or "help" in outcome.errors
+
+
+def test_no_repository_named_is_wrong_usage(holdfast: Program) -> None:
+    assert "--repository" in holdfast.run("snapshots").require(64).errors
+
+
+def test_a_source_that_is_not_there_is_named(repository: Repository, tmp_path: Path) -> None:
+    outcome = repository.run("backup", tmp_path / "missing.img").require(1)
+    assert str(tmp_path / "missing.img") in outcome.errors and repository.snapshot_ids() == []
+
+
+def test_there_is_nothing_to_restore_in_an_empty_repository(repository: Repository, tmp_path: Path) -> None:
+    outcome = repository.run("restore", "latest", tmp_path / "back.img").require(1)
+    assert "snapshot" in outcome.errors and not (tmp_path / "back.img").exists()
