@@ -65,6 +65,11 @@ let package = Package(
         tests("Compression", ["CZstd"]),
         // Support shared by test targets; part of no product.
         .target(name: "TestSupport", dependencies: ["Bytes", "Storage"], path: "Tests/TestSupport", swiftSettings: settings),
+        tests("Bytes", ["TestSupport"]),
+        tests("Threading", []),
+        tests("RepositoryFormat", ["Bytes", "Storage", "TestSupport"]),
+        tests("Sealing", ["Bytes", "RepositoryFormat", "TestSupport"]),
+        tests("Packing", ["Bytes", "Compression", "RepositoryFormat", "Sealing", "Storage", "TestSupport", "Threading"]),
         tests("Storage", ["Bytes", "TestSupport"]),
         tests("LocalStorage", ["Bytes", "Storage", "CLinux", "TestSupport"]),
         .target(name: "ImageFixtures", dependencies: ["DiskImages"], path: "Tests/ImageFixtures", swiftSettings: settings),

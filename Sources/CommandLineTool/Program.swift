@@ -7,6 +7,7 @@ enum Program {
     static func run() -> Never {
         // Keys must not end up in a core file, nor be read by another process of the same user.
         _ = holdfast_forbid_core_dumps()
+        forbidBacktraces()
         holdfast_keep_large_blocks()
         Interruption.watch()
         do {
@@ -17,5 +18,10 @@ enum Program {
             Holdfast.exit(withError: error)
         }
         exit(ExitStatus.done.rawValue)
+    }
+
+    /// The runtime prints registers and memory around them when a program crashes; a key could be among them.
+    private static func forbidBacktraces() {
+        for number in [SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGQUIT, SIGSEGV, SIGTRAP] { signal(number, SIG_DFL) }
     }
 }

@@ -71,6 +71,9 @@ package final class ChunkIndex: Sendable {
 
     package func pack(_ ordinal: UInt32) -> PackRecord { state.withLock { $0.packs[Int(ordinal)] } }
 
+    /// Nil for a pack that is not known.
+    package func ordinal(_ pack: PackID) -> UInt32? { state.withLock { $0.ordinals[pack] } }
+
     package func contains(_ pack: PackID) -> Bool { state.withLock { $0.ordinals[pack] != nil } }
 
     package var packs: [PackRecord] { state.withLock { $0.packs } }

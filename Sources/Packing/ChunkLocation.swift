@@ -7,4 +7,11 @@ package struct ChunkLocation: Equatable, Sendable, BitwiseCopyable {
     /// In the decoded segment.
     package var offset: UInt32
     package var byteCount: UInt32
+
+    package init(pack: UInt32, segment: UInt32, offset: UInt32, byteCount: UInt32) {
+        self.pack = pack
+        self.segment = segment
+        self.offset = offset
+        self.byteCount = byteCount
+    }
 }

@@ -4,7 +4,7 @@ package import Storage
 
 /// What the pack table knows of a pack: enough to fetch and open its segments.
 package struct PackRecord: Sendable {
-    package struct SegmentPlace: Sendable {
+    package struct SegmentPlace: Equatable, Sendable {
         package var offset: UInt32
         package var sealedByteCount: UInt32
         package var encodedByteCount: UInt32
@@ -34,6 +34,12 @@ package struct PackRecord: Sendable {
                 decodedByteCount: $0.decodedByteCount, codec: $0.codec, keyIndex: $0.keyIndex)
         }
         self.isCounting = isCounting
+    }
+
+    /// Whether the record says what `directory` says, as far as it keeps it.
+    package func describes(_ directory: PackDirectory) -> Bool {
+        let other = PackRecord(id: id, directory: directory, isCounting: isCounting)
+        return kind == other.kind && epoch == other.epoch && byteCount == other.byteCount && keys == other.keys && segments == other.segments
     }
 
     package var name: ObjectName { kind == .data ? .pack(id) : .mapPack(id) }

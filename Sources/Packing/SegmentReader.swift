@@ -165,14 +165,18 @@ package final class SegmentReader: Sendable {
         guard Int(place.encodedByteCount) <= encoded.count else { return .failure(damaged("it is shorter than its directory says")) }
         let target = AlignedBuffer(byteCapacity: max(decodedByteCount, 1))
         let source = unsafe UnsafeRawBufferPointer(rebasing: encoded[..<Int(place.encodedByteCount)])
+        guard unsafe encoded[Int(place.encodedByteCount)...].allSatisfy({ $0 == 0 }) else { return .failure(damaged("its padding is not zero")) }
         switch place.codec {
         case .raw:
             guard source.count == decodedByteCount else { return .failure(damaged("it has not the size its directory says")) }
             unsafe target.copy(source, at: 0)
         case .zstd:
+            // RFC 8878, 3.1.1.1.1: bit 2 of the descriptor tells of a checksum, bits 0 and 1 of a dictionary.
+            guard source.count > 4, unsafe source[4] & 0b111 == 0 else { return .failure(damaged("its frame has a checksum or a dictionary")) }
             do throws(CompressionError) {
-                unsafe try SegmentDecompressor().decompress(
+                let frameByteCount = unsafe try SegmentDecompressor().decompress(
                     source, into: UnsafeMutableRawBufferPointer(start: target.base, count: target.byteCapacity), decodedByteCount: decodedByteCount)
+                guard frameByteCount == source.count else { return .failure(damaged("its frame is shorter than its directory says")) }
             } catch { return .failure(damaged("\(error)")) }
         }
         return .success(DecodedSegment(bytes: target, byteCount: decodedByteCount))

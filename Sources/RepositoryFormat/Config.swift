@@ -60,7 +60,7 @@ public enum RootSignedObject {
         _ object: [UInt8], _ type: ObjectType
     ) throws(FormatError) -> (body: ArraySlice<UInt8>, signature: ArraySlice<UInt8>) {
         let header = try ObjectHeader(of: object[...], expecting: type)
-        guard header.epoch == 0, header.salt == ObjectHeader.noSalt else { throw .layout(.invalid(field: "header")) }
+        guard header.salt == ObjectHeader.noSalt else { throw .layout(.invalid(field: "salt")) }
         let bodyEnd = object.count - SignedDocument.signatureByteCount
         guard bodyEnd > ObjectHeader.byteCount else { throw .layout(.truncated(field: "signature")) }
         return (object[ObjectHeader.byteCount..<bodyEnd], object[bodyEnd...])

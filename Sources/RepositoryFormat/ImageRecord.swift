@@ -70,8 +70,8 @@ public struct ImageRecord: Equatable, Sendable {
         byteCount = try json.count("byte_count", limit: FormatLimits.volumeByteCountMax)
         logicalSectorByteCount = UInt32(try json.count("logical_sector_byte_count", limit: 1 << 20))
         physicalSectorByteCount = UInt32(try json.count("physical_sector_byte_count", limit: 1 << 20))
-        label = json["label"] ?? .null
-        changeTracker = json["change_tracker"] ?? .null
+        label = try json.value("label")
+        changeTracker = try json.value("change_tracker")
         volumes = []
         for volume in try json.array("volumes", limit: FormatLimits.volumesPerImageMax) { volumes.append(try VolumeRecord(volume)) }
         try checkPlacements()
@@ -79,6 +79,7 @@ public struct ImageRecord: Equatable, Sendable {
 
     /// Volumes must cover the image without gaps and without overlaps, in any order.
     private func checkPlacements() throws(FormatError) {
+        guard !volumes.isEmpty else { throw .member("volumes") }
         var end: UInt64 = 0
         for placement in volumes.flatMap(\.placements).sorted(by: { ($0.offset, $0.byteCount) < ($1.offset, $1.byteCount) }) {
             guard placement.offset == end else { throw .member("placements") }
@@ -140,19 +141,13 @@ public struct VolumeRecord: Equatable, Sendable {
             guard total <= FormatLimits.volumeByteCountMax else { throw .member("placements") }
             placements.append(Placement(offset: offset, byteCount: byteCount))
         }
+        guard !placements.isEmpty else { throw .member("placements") }
         guard try json.count("band_byte_count", limit: 1 << 40) == UInt64(FormatLimits.bandByteCount) else { throw .member("band_byte_count") }
         guard let chunker = json["chunker"] else { throw .member("chunker") }
         averageChunkByteCount = Int(try chunker.count("average_byte_count", limit: 1 << 20))
-        fileSystem = json["file_system"] ?? .null
+        fileSystem = try json.value("file_system")
         guard let root = json["root"] else { throw .member("root") }
-        self.root = try MapSlot(root)
-        try checkRoot()
-    }
-
-    private func checkRoot() throws(FormatError) {
-        guard !root.kind.isUniform else { return }
-        let expected: MapKind = geometry.depth == 0 ? .map : .node
-        guard root.kind == expected, byteCount > 0 else { throw .member("root") }
+        self.root = try MapSlot(root, byteCount: total)
     }
 }
 
@@ -179,8 +174,6 @@ public struct Attachment: Equatable, Sendable {
         name = try json.string("name")
         byteCount = try json.count("byte_count", limit: FormatLimits.volumeByteCountMax)
         guard let root = json["root"] else { throw .member("root") }
-        self.root = try MapSlot(root)
-        guard !self.root.kind.isUniform else { return }
-        guard self.root.kind == (MapGeometry(byteCount: byteCount).depth == 0 ? .map : .node), byteCount > 0 else { throw .member("root") }
+        self.root = try MapSlot(root, byteCount: byteCount)
     }
 }

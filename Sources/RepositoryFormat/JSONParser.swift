@@ -39,7 +39,6 @@ private struct JSONParser {
     }
 
     private mutating func parseValue(depth: Int) throws(FormatError) -> JSONValue {
-        guard depth <= FormatLimits.jsonDepthMax else { throw fault("it is nested too deeply") }
         skipWhitespace()
         switch next {
         case UInt8(ascii: "{"): return try parseObject(depth: depth)
@@ -57,17 +56,24 @@ private struct JSONParser {
         return value
     }
 
-    private mutating func parseObject(depth: Int) throws(FormatError) -> JSONValue {
+    /// Steps into an object or array; the outermost is level 1.
+    private mutating func descend(depth: Int) throws(FormatError) {
+        guard depth < FormatLimits.jsonDepthMax else { throw fault("it is nested too deeply") }
         position += 1
+    }
+
+    private mutating func parseObject(depth: Int) throws(FormatError) -> JSONValue {
+        try descend(depth: depth)
         var members: [JSONValue.Member] = []
-        var names: Set<String> = []
+        // Compared as bytes: strings of Swift are equal already if they look alike.
+        var names: Set<[UInt8]> = []
         skipWhitespace()
         if accept(UInt8(ascii: "}")) { return .object(members) }
         repeat {
             skipWhitespace()
             guard next == UInt8(ascii: "\"") else { throw fault("a member name was expected") }
             let name = try parseString()
-            guard names.insert(name).inserted else { throw fault("a member occurs twice") }
+            guard names.insert(Array(name.utf8)).inserted else { throw fault("a member occurs twice") }
             skipWhitespace()
             try expect(UInt8(ascii: ":"), "a colon was expected")
             members.append(.init(name, try parseValue(depth: depth + 1)))
@@ -78,7 +84,7 @@ private struct JSONParser {
     }
 
     private mutating func parseArray(depth: Int) throws(FormatError) -> JSONValue {
-        position += 1
+        try descend(depth: depth)
         var values: [JSONValue] = []
         skipWhitespace()
         if accept(UInt8(ascii: "]")) { return .array(values) }
@@ -163,10 +169,12 @@ private struct JSONParser {
     }
 
     private mutating func parseFourDigits() throws(FormatError) -> UInt32 {
-        guard position + 4 <= bytes.count, bytes[position..<position + 4].allSatisfy({ $0 < 0x80 }),
-            let value = UInt32(String(decoding: bytes[position..<position + 4], as: UTF8.self), radix: 16)
-        else { throw fault("four hexadecimal digits were expected") }
-        position += 4
+        var value: UInt32 = 0
+        for _ in 0..<4 {
+            guard let digit = next.flatMap({ Character(Unicode.Scalar($0)).hexDigitValue }) else { throw fault("four hexadecimal digits were expected") }
+            value = value << 4 | UInt32(digit)
+            position += 1
+        }
         return value
     }
 }

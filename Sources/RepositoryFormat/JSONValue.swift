@@ -53,13 +53,19 @@ extension JSONValue {
         return value
     }
 
-    /// Nil if the member is missing or null.
+    /// Nil if the member is null; a missing one is an error all the same.
     public func optionalString(_ name: String) throws(FormatError) -> String? {
-        switch self[name] {
-        case nil, .null?: return nil
-        case .string(let value)?: return value
+        switch try value(name) {
+        case .null: return nil
+        case .string(let value): return value
         default: throw .member(name)
         }
+    }
+
+    /// Whatever the member is, if it is there.
+    public func value(_ name: String) throws(FormatError) -> JSONValue {
+        guard let value = self[name] else { throw .member(name) }
+        return value
     }
 
     public func bool(_ name: String) throws(FormatError) -> Bool {

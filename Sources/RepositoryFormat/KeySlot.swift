@@ -68,7 +68,6 @@ public struct KeySlot: Equatable, Sendable {
     /// Bounds of the derivation are checked here, before anybody takes memory for it.
     public init(decoding object: [UInt8]) throws(FormatError) {
         let header = try ObjectHeader(of: object[...], expecting: .keySlot)
-        guard header.epoch == 0 else { throw .layout(.invalid(field: "member epoch")) }
         salt = header.salt
         let fields = try decodingLayout { () throws(DecodingError) in
             var reader = ByteReader(object[ObjectHeader.byteCount...])
@@ -82,7 +81,7 @@ public struct KeySlot: Equatable, Sendable {
         switch fields.derivation {
         case 1:
             guard FormatLimits.argonOperations.contains(fields.operations) else { throw .layout(.outOfBounds(field: "Argon2id operations")) }
-            guard FormatLimits.argonByteCount.contains(fields.byteCount) else { throw .layout(.outOfBounds(field: "Argon2id memory")) }
+            guard FormatLimits.argonByteCount.contains(fields.byteCount), fields.byteCount % 1024 == 0 else { throw .layout(.outOfBounds(field: "Argon2id memory")) }
             derivation = .password(operations: fields.operations, byteCount: fields.byteCount)
         case 2:
             guard fields.operations == 0, fields.byteCount == 0 else { throw .layout(.invalid(field: "derivation")) }

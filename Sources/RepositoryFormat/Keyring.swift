@@ -122,6 +122,7 @@ public struct Keyring: Equatable, Sendable {
         let json = try JSONValue(parsing: body)
         number = try json.count("number", limit: UInt64(Int64.max))
         previous = try json.optionalDigest("previous")
+        guard (previous == nil) == (number == 0) else { throw .member("previous") }
         repository = RepositoryID(try json.randomID("repository_id"))
         slots = []
         for slot in try json.array("slots", limit: FormatLimits.slotCountMax) { slots.append(try Slot(slot)) }
@@ -134,9 +135,10 @@ public struct Keyring: Equatable, Sendable {
             }
             retired.append(RetiredSlot(slot: try Slot(slot), manifests: manifests))
         }
+        guard Set(slots.map(\.id) + retired.map(\.slot.id)).count == slots.count + retired.count else { throw .member("slots") }
         epochs = []
         for epoch in try json.array("epochs", limit: 1024) {
-            guard case .integer(let value) = epoch, let epoch = UInt32(exactly: value), epoch > 0 else { throw .member("epochs") }
+            guard case .integer(let value) = epoch, let epoch = UInt32(exactly: value), epoch > epochs.last ?? 0 else { throw .member("epochs") }
             epochs.append(epoch)
         }
         guard !epochs.isEmpty else { throw .member("epochs") }

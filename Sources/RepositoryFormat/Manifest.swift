@@ -114,6 +114,7 @@ public struct Manifest: Equatable, Sendable {
         description = try json.string("description")
         images = []
         for image in try json.array("images", limit: FormatLimits.imagesPerSnapshotMax) { images.append(try ImageRecord(image)) }
+        guard Set(images.map { Array($0.name.utf8) }).count == images.count else { throw .member("images") }
         attachments = []
         for attachment in try json.array("attachments", limit: 1 << 16) { attachments.append(try Attachment(attachment)) }
         counters = try Counters(of: json)

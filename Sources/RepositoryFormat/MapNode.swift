@@ -19,9 +19,12 @@ public struct MapSlot: Hashable, Sendable {
         kind.isUniform ? ["kind": .string(kind.text)] : ["kind": .string(kind.text), "id": .string(id.hexadecimal)]
     }
 
-    init(_ json: JSONValue) throws(FormatError) {
+    /// The root of a tree over `byteCount` bytes: what it may be follows from the depth, and of nothing it is zero.
+    init(_ json: JSONValue, byteCount: UInt64) throws(FormatError) {
         let text = try json.string("kind")
-        guard let kind = MapKind.allCases.first(where: { $0.text == text }), kind != .data else { throw .member("kind") }
+        guard let kind = MapKind.allCases.first(where: { $0.text == text }) else { throw .member("kind") }
+        let named: MapKind = MapGeometry(byteCount: byteCount).depth == 0 ? .map : .node
+        guard kind == .zero || byteCount > 0 && (kind.isUniform || kind == named) else { throw .member("root") }
         self.kind = kind
         id = kind.isUniform ? MapEntry.noChunk : ChunkID(try json.digest("id"))
     }

@@ -21,6 +21,9 @@ public enum ObjectType: UInt8, CaseIterable, Sendable {
     case mapSegment = 33
     case dataDirectory = 34
     case mapDirectory = 35
+
+    /// Of these, nothing is sealed with a key that derives from a member secret.
+    var hasNoEpoch: Bool { self == .config || self == .keyring || self == .keySlot }
 }
 
 /// The 48 plain bytes that every object begins with.
@@ -64,20 +67,20 @@ public struct ObjectHeader: Equatable, Sendable {
     /// Reads the header at the start of `object` and checks that it is one of `types`, in a version this program knows.
     public init(of object: ArraySlice<UInt8>, expecting types: ObjectType...) throws(FormatError) {
         guard object.starts(with: ObjectHeader.magic) else { throw .notAnObject }
-        let fields = try decodingLayout { () throws(DecodingError) in
-            var reader = ByteReader(object)
-            _ = try reader.read(byteCount: ObjectHeader.magic.count, "magic")
-            return (
-                type: try reader.readUInt8("type"), version: try reader.readUInt8("format version"), suite: try reader.readUInt8("suite"),
-                reserved: try reader.readUInt8("reserved"), epoch: try reader.readUInt32("member epoch"), salt: try reader.readDigest("salt")
-            )
+        var reader = ByteReader(object.dropFirst(ObjectHeader.magic.count))
+        // The version comes first: what another one means by the rest is not known here.
+        let (found, version, suite) = try decodingLayout { () throws(DecodingError) in
+            (try reader.readUInt8("type"), try reader.readUInt8("format version"), try reader.readUInt8("suite"))
         }
-        guard fields.version == FormatLimits.version else { throw .newerFormat(version: fields.version) }
-        guard fields.suite == FormatLimits.suite else { throw .unknownSuite(fields.suite) }
-        guard let type = ObjectType(rawValue: fields.type), types.contains(type) else {
-            throw .wrongType(found: fields.type, expected: types[0])
+        guard version == FormatLimits.version else { throw .newerFormat(version: version) }
+        guard suite == FormatLimits.suite else { throw .unknownSuite(suite) }
+        guard let type = ObjectType(rawValue: found), types.contains(type) else { throw .wrongType(found: found, expected: types[0]) }
+        self.type = type
+        (epoch, salt) = try decodingLayout { () throws(DecodingError) in
+            guard try reader.readUInt8("reserved") == 0 else { throw .invalid(field: "reserved") }
+            let epoch = try reader.readUInt32("member epoch")
+            guard (epoch == 0) == type.hasNoEpoch else { throw .invalid(field: "member epoch") }
+            return (epoch, try reader.readDigest("salt"))
         }
-        guard fields.reserved == 0 else { throw .layout(.invalid(field: "reserved")) }
-        (self.type, epoch, salt) = (type, fields.epoch, fields.salt)
     }
 }

@@ -207,9 +207,11 @@ public struct PackDirectory: Equatable, Sendable {
         self.kind = kind
         guard try reader.read(byteCount: 3, "reserved").allSatisfy({ $0 == 0 }) else { throw .invalid(field: "reserved") }
         epoch = try reader.readUInt32("member epoch")
+        guard epoch > 0 else { throw .invalid(field: "member epoch") }
         packByteCount = try reader.readUInt64("pack byte count")
         guard packByteCount <= UInt64(FormatLimits.packByteCountMax) else { throw .outOfBounds(field: "pack byte count") }
         keys = try PackDirectory.readKeys(&reader)
+        guard kind == .data || keys.isEmpty else { throw .invalid(field: "key count") }
         segments = try PackDirectory.readSegments(&reader, kind: kind, packByteCount: packByteCount, keyCount: keys.count)
         for index in segments.indices {
             for chunk in segments[index].chunks.indices { segments[index].chunks[chunk].id = ChunkID(try reader.readDigest("chunk id")) }
@@ -233,9 +235,10 @@ public struct PackDirectory: Equatable, Sendable {
         for _ in 0..<count {
             var key = Key(id: SessionKeyID(try reader.readRandomID("session key id")), recipients: [])
             let recipientCount = Int(try reader.readUInt16("recipient count"))
-            guard recipientCount <= FormatLimits.recipientsPerKeyMax else { throw .outOfBounds(field: "recipient count") }
+            guard recipientCount > 0, recipientCount <= FormatLimits.recipientsPerKeyMax else { throw .outOfBounds(field: "recipient count") }
             for _ in 0..<recipientCount {
                 let id = try reader.readRandomID("recipient id")
+                guard !key.recipients.contains(where: { $0.id == id }) else { throw .invalid(field: "recipient id") }
                 key.recipients.append(.init(id: id, sealedKey: Array(try reader.read(byteCount: Key.sealedByteCount, "sealed key"))))
             }
             keys.append(key)
@@ -262,13 +265,15 @@ public struct PackDirectory: Equatable, Sendable {
             guard try reader.readUInt16("reserved") == 0 else { throw .invalid(field: "reserved") }
             let digest = try reader.readRandomID("segment digest")
             let chunks = Int(try reader.readUInt32("chunk count"))
-            guard UInt64(offset) >= end, UInt64(offset) + UInt64(sealed) <= packByteCount else { throw .outOfBounds(field: "segment offset") }
+            guard UInt64(offset) == end, UInt64(offset) + UInt64(sealed) <= packByteCount else { throw .outOfBounds(field: "segment offset") }
             end = UInt64(offset) + UInt64(sealed)
             guard decoded > 0, decoded <= FormatLimits.segmentByteCountMax else { throw .outOfBounds(field: "decoded byte count") }
             guard encoded > 0, Int(sealed) <= FormatLimits.segmentByteCountMax + PackLayout.smallSegmentStep,
                 Int(encoded) + PackLayout.segmentOverheadByteCount <= Int(sealed)
             else { throw .outOfBounds(field: "sealed byte count") }
             guard codec != .raw || encoded == decoded else { throw .invalid(field: "encoded byte count") }
+            let padded = PackLayout.paddedByteCount(encoded: Int(encoded), decoded: Int(decoded), chunkCount: chunks)
+            guard padded + PackLayout.segmentOverheadByteCount == Int(sealed) else { throw .invalid(field: "sealed byte count") }
             let keyIsLegal = kind == .map ? keyIndex == Segment.memberKeyIndex : Int(keyIndex) < keyCount
             guard keyIsLegal else { throw .invalid(field: "key index") }
             chunkCount += chunks

@@ -101,6 +101,7 @@ public struct CondemnedList: Equatable, Sendable {
     public init(body: some Collection<UInt8>) throws(FormatError) {
         let json = try JSONValue(parsing: body)
         kind = try json.string("kind")
+        guard kind == "prune" || kind == "damaged" else { throw .member("kind") }
         dataPacks = try CondemnedList.packs(json, "packs")
         mapPacks = try CondemnedList.packs(json, "maps")
     }

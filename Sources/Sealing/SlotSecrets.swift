@@ -113,7 +113,11 @@ package struct SlotSecrets: Sendable {
         dataPublicKey = Array(try reader.read(byteCount: 32, "data public key"))
         signingKey = SigningKey(seed: try secret(&reader, "signing key"))
         var memberSecrets: [(epoch: UInt32, secret: SecretBytes)] = []
-        for _ in 0..<epochCount { memberSecrets.append((try reader.readUInt32("epoch"), try secret(&reader, "member secret"))) }
+        for _ in 0..<epochCount {
+            let epoch = try reader.readUInt32("epoch")
+            guard epoch > memberSecrets.last?.epoch ?? 0 else { throw .invalid(field: "epoch") }
+            memberSecrets.append((epoch, try secret(&reader, "member secret")))
+        }
         guard !memberSecrets.isEmpty else { throw .invalid(field: "number of epochs") }
         self.memberSecrets = memberSecrets
         if role == .full {

@@ -1,10 +1,12 @@
 import Bytes
 import DiskImages
 import ImageFixtures
-import ImageRepository
+@testable import ImageRepository
+import Packing
 import RepositoryFormat
 import Sealing
 import Storage
+import TestSupport
 
 /// A repository in memory, opened with its key file.
 struct RepositoryFixture {
@@ -13,10 +15,24 @@ struct RepositoryFixture {
     let keyFile: KeyFile
     let recoveryKey: KeyFile
 
-    static func environment(host: String = "test-host", stateFolder: String? = nil) -> ClientEnvironment {
+    static func environment(host: String = "test-host", stateFolder: String? = nil, now: Int64 = 1_770_000_000) -> ClientEnvironment {
         ClientEnvironment(
             host: host, machineID: "0123456789abcdef", processID: 1, tool: "holdfast test", cacheFolder: nil, stateFolder: stateFolder,
-            now: { 1_770_000_000 })
+            now: { now })
+    }
+
+    /// One that is open already.
+    init(with repository: Repository, _ storage: any StorageBackend, like other: RepositoryFixture) {
+        self.storage = storage
+        self.repository = repository
+        (keyFile, recoveryKey) = (other.keyFile, other.recoveryKey)
+    }
+
+    /// One that is there already, opened with the key file that made it.
+    init(opening storage: any StorageBackend, like other: RepositoryFixture, environment: ClientEnvironment = RepositoryFixture.environment()) throws {
+        self.storage = storage
+        (keyFile, recoveryKey) = (other.keyFile, other.recoveryKey)
+        repository = try Repository.open(on: storage, credential: .keyFile(keyFile), environment: environment)
     }
 
     init(_ storage: any StorageBackend = MemoryStorage(), averageChunkByteCount: Int = 32 << 10) throws {
@@ -39,6 +55,29 @@ struct RepositoryFixture {
             [BackupSource(reader, identity: identity)], options: options, progress: ProgressCounters(), cancellation: Cancellation())
     }
 
+    func backup(_ stream: any ImageStream, name: String = "disk") throws -> BackupReport {
+        let identity = SourceIdentity(kind: .stream, imageName: name, path: name)
+        return try repository.backup(
+            [BackupSource(stream, identity: identity)], options: BackupOptions(), progress: ProgressCounters(), cancellation: Cancellation())
+    }
+
+    /// How often the index has a chunk that it has already: 0 if everything is stored once.
+    func repeatedChunkCount() throws -> Int {
+        var count = 0
+        let index = try repository.loadIndex().index
+        var seen: Set<[UInt64]> = []
+        for pack in index.packs {
+            let name = pack.name
+            let info = try storage.stat(name)
+            let file = PackFile(storage: storage, sealer: repository.sealer, verifier: repository.verifier)
+            guard let info else { continue }
+            for chunk in try file.readDirectory(info, pack.kind).segments.flatMap(\.chunks) {
+                if !seen.insert([chunk.id.digest.words.0, chunk.id.digest.words.1]).inserted { count += 1 }
+            }
+        }
+        return count
+    }
+
     func restore(_ snapshot: Snapshot, image: String? = nil, with other: Repository? = nil) throws -> [UInt8] {
         let writer = MemoryImageWriter()
         _ = try (other ?? repository).restore(
@@ -56,6 +95,11 @@ struct RepositoryFixture {
 
 /// Images with what real ones have: noise, repetition, zero runs, odd ends.
 enum TestImages {
+    static func random(byteCount: Int, seed: UInt64) -> [UInt8] {
+        var generator = SeededGenerator(seed: seed)
+        return generator.bytes(byteCount)
+    }
+
     static func mixed(byteCount: Int, seed: UInt64) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: byteCount)
         var state = seed &+ 0x9E37_79B9_7F4A_7C15

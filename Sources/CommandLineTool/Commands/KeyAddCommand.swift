@@ -29,6 +29,7 @@ struct KeyAddCommand: Command {
 
     func execute(_ console: Console) throws(Failure) -> ExitStatus {
         let repository = try repository.open(console)
+        try requireFullRole(repository, to: "add keys")
         let credential = try new.credential(console)
         let slot = try repositoryCall { () throws(RepositoryError) in
             try repository.addSlot(role: role.role, credential: credential, cost: cost.cost, label: label)

@@ -26,6 +26,7 @@ struct KeyChangeCommand: Command {
 
     func execute(_ console: Console) throws(Failure) -> ExitStatus {
         let repository = try repository.open(console)
+        try requireFullRole(repository, to: "change keys")
         let old = repository.slot
         let credential = try new.credential(console)
         let slot = try repositoryCall { () throws(RepositoryError) in try repository.changeCredential(to: credential, cost: cost.cost) }

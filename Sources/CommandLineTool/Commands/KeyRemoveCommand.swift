@@ -30,6 +30,7 @@ struct KeyRemoveCommand: Command {
 
     func execute(_ console: Console) throws(Failure) -> ExitStatus {
         let repository = try repository.open(console)
+        try requireFullRole(repository, to: "remove keys")
         let found = try find(in: repository.slots)
         let name = "slot \(SnapshotText.short(found.id)) (\(found.role.rawValue)\(found.label.isEmpty ? "" : ", \(found.label)"))"
         if !yes {

@@ -57,6 +57,7 @@ struct RestoreCommand: Command {
             throw Failure("standard output is a terminal; redirect it to a file or a program", status: .usage)
         }
         let repository = try repository.open(console)
+        try requireFullRole(repository, to: "restore")
         let snapshot = try SnapshotFinder(repository: repository, host: selection.host, tags: selection.tags).find(name)
         let image = try repositoryCall { () throws(RepositoryError) in try repository.image(name.image, of: snapshot) }
         let what = "\(image.name) of snapshot \(SnapshotText.short(snapshot.id)) (\(snapshot.manifest.host), \(TimeText.short(snapshot.manifest.startTime)))"

@@ -1,5 +1,6 @@
 import DiskImages
 import ImageRepository
+import RepositoryFormat
 import Sealing
 import Storage
 
@@ -55,4 +56,9 @@ func storageCall<Result>(_ body: () throws(StorageError) -> Result) throws(Failu
 /// The same for sources and targets.
 func imageCall<Result>(_ body: () throws(ImageError) -> Result) throws(Failure) -> Result {
     do { return try body() } catch { throw Failure(error) }
+}
+
+/// Refuses a key that may not do what comes, before anything is made or asked for it.
+func requireFullRole(_ repository: Repository, to operation: String) throws(Failure) {
+    guard repository.role == .full else { throw Failure(RepositoryError.notPermitted(operation: operation, role: repository.role)) }
 }

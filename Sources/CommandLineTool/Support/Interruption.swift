@@ -56,7 +56,9 @@ enum Interruption {
             // Nothing is flushed and nothing cleaned up: the repository withstands that at any moment.
             _exit(ExitStatus.interrupted.rawValue)
         }
-        _ = SystemCall.writeAll(Array("\nholdfast: \(response.message)\n".utf8), to: STDERR_FILENO)
+        // The terminal has just shown ^C at the end of some line.
+        let start = isatty(STDERR_FILENO) == 1 ? "\n" : ""
+        _ = SystemCall.writeAll(Array("\(start)holdfast: \(response.message)\n".utf8), to: STDERR_FILENO)
         response.stop()
     }
 }

@@ -11,7 +11,7 @@ struct RestorePlan {
     /// Sentences for whoever has to decide.
     let consequences: [String]
 
-    /// - Throws: when the target cannot be one at all: a folder, something inside the repository.
+    /// - Throws: when the target cannot be one at all: a folder, something inside the repository, a device that is too small.
     init(target: String, image: ImageRecord, snapshot: Snapshot, repository: Repository) throws(Failure) {
         self.target = target
         let isInside = try imageCall { () throws(ImageError) in try ImageTarget.isInside(target, repository.place) }
@@ -23,8 +23,14 @@ struct RestorePlan {
         }
         var consequences: [String] = []
         let isDevice = status.st_mode & S_IFMT == S_IFBLK
+        guard isDevice || status.st_mode & S_IFMT == S_IFREG else {
+            throw Failure("\(target): it is neither a file nor a block device; name one of them, or - for standard output")
+        }
         if isDevice {
             let byteCount = try imageCall { () throws(ImageError) in try FileImageReader(path: target).byteCount }
+            guard byteCount >= image.byteCount else {
+                throw Failure("\(target): it has \(byteCount) bytes, and the image needs \(image.byteCount); name a larger device")
+            }
             consequences.append("\(target) is a block device of \(ByteText.of(byteCount)); everything on it will be lost.")
         } else if status.st_size > 0 {
             consequences.append("\(target) is a file of \(ByteText.of(UInt64(status.st_size))); what it holds will be lost.")

@@ -59,6 +59,7 @@ struct BandFeeder: Sendable {
                 if bands > 0 {
                     if kind == .unreadable { report.addUnreadable(start..<min(start + bands * BandFeeder.bandByteCount, reader.byteCount)) }
                     sink.outcomes.put(.uniform(kind, bandCount: bands), at: band)
+                    noteDone(min(bands * BandFeeder.bandByteCount, reader.byteCount - start))
                     band += bands
                     continue
                 }
@@ -95,6 +96,7 @@ struct BandFeeder: Sendable {
                     guard count > 0 else { break }
                     filled += count
                     noteRead(count)
+                    noteDone(UInt64(count))
                     try cancellation.check()
                 }
             } catch {
@@ -126,8 +128,10 @@ struct BandFeeder: Sendable {
 
     private func noteRead(_ byteCount: Int) {
         progress.readByteCount.add(UInt64(byteCount), ordering: .relaxed)
-        limit?.wait(afterReading: byteCount)
+        limit?.wait(afterReading: byteCount, cancellation)
     }
+
+    private func noteDone(_ byteCount: UInt64) { progress.doneByteCount.add(byteCount, ordering: .relaxed) }
 
     /// Whether the source is known to hold nothing, or to have ended, from `offset` on, and up to where.
     private func uniform(
@@ -162,6 +166,7 @@ struct BandFeeder: Sendable {
             if let (kind, end) = try uniform(reader, at: start + UInt64(position), &report) {
                 let range = position..<Int(min(UInt64(byteCount), end - start))
                 buffer.zero(range)
+                noteDone(UInt64(range.count))
                 if kind == .unreadable { note(range, &report) }
                 position = range.upperBound
                 continue
@@ -176,6 +181,7 @@ struct BandFeeder: Sendable {
             for bad in outcome.unreadable { note(Int(bad.lowerBound - start)..<Int(bad.upperBound - start), &report) }
             if outcome.endedAt != nil { report.hasShrunk = true }
             noteRead(range.count)
+            noteDone(UInt64(range.count))
             position = range.upperBound
         }
         return unreadable

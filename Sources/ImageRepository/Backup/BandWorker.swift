@@ -17,9 +17,6 @@ final class BackupCounters: Sendable {
 ///
 /// One thread at a time uses a worker; that is what makes it `Sendable`. Its open segment goes on from band to band.
 final class BandWorker: @unchecked Sendable {
-    /// One in so many fingerprint matches is verified by chunk id, chosen at random: 1.6 %.
-    private static let verifiedMatchRate: UInt64 = 64
-
     private let member: MemberKeys
     private let claims: ChunkClaims
     private let builder: SegmentBuilder
@@ -27,12 +24,15 @@ final class BandWorker: @unchecked Sendable {
     private let parameters: ChunkerParameters
     private let counters: BackupCounters
     private let progress: ProgressCounters
+    /// One in so many fingerprint matches is verified by chunk id, chosen at random.
+    private let verifiedMatchRate: UInt64
     private var generator = SystemRandomNumberGenerator()
 
     init(
         _ session: WriteSession, sealer: DocumentSealer, table: GearTable, parameters: ChunkerParameters, level: Int?,
-        counters: BackupCounters, progress: ProgressCounters
+        counters: BackupCounters, progress: ProgressCounters, verifiedMatchRate: UInt64
     ) {
+        self.verifiedMatchRate = verifiedMatchRate
         member = sealer.member
         claims = session.claims
         builder = SegmentBuilder(.data, sealer: sealer, sessionKey: session.dataKey.secret, writer: session.dataPacks, level: level)
@@ -98,7 +98,8 @@ final class BandWorker: @unchecked Sendable {
         if counters.isFingerprintRefuted.load(ordering: .relaxed) { return false }
         // A reference to a part of a chunk can be neither verified nor stored by these bytes alone.
         guard let chunkByteCount = claims.byteCount(entry.chunk) else { return unsafe try storeAgain(entry, raw, position, band) }
-        guard chunkByteCount == entry.byteCount, generator.next(upperBound: BandWorker.verifiedMatchRate) == 0 else { return true }
+        guard UInt64(entry.chunkOffset) + UInt64(entry.byteCount) <= UInt64(chunkByteCount) else { return false }
+        guard chunkByteCount == entry.byteCount, generator.next(upperBound: verifiedMatchRate) == 0 else { return true }
         let bytes = unsafe UnsafeRawBufferPointer(rebasing: raw[position..<position + Int(entry.byteCount)])
         if unsafe member.chunkID(.data, bytes) == entry.chunk { return true }
         counters.isFingerprintRefuted.store(true, ordering: .relaxed)

@@ -22,7 +22,7 @@ extension Repository {
         do throws(RepositoryError) {
             return try run.backup()
         } catch {
-            run.session.abandon()
+            run.abandon()
             throw error
         }
     }
@@ -41,6 +41,9 @@ private final class BackupRun {
     private let counters = BackupCounters()
     let session: WriteSession
     private var warnings: [String] = []
+    private var workers: [BandWorker] = []
+    /// The maps of an image are read once and in order, one image after the other, so a small cache does for all.
+    private lazy var parentReader = repository.segmentReader(session.index, cacheByteCount: 8 << 20)
 
     init(
         _ repository: Repository, _ sources: [BackupSource], _ options: BackupOptions, _ progress: ProgressCounters, _ cancellation: Cancellation
@@ -49,6 +52,11 @@ private final class BackupRun {
         let names = sources.map(\.identity.imageName)
         guard Set(names).count == names.count else { throw .invalid("two sources have the same image name; give them different ones") }
         guard names.allSatisfy({ !$0.isEmpty }) else { throw .invalid("an image name is empty") }
+        for source in sources {
+            let (path, sector) = (source.identity.path, source.identity.logicalSectorByteCount)
+            guard sector > 0, sector & (sector - 1) == 0 else { throw .invalid("\(path): a sector of \(sector) bytes; it must be a power of two") }
+            guard (source.byteCount ?? 0) <= FormatLimits.volumeByteCountMax else { throw .invalid("\(path) is larger than an image can be") }
+        }
         guard sources.count <= FormatLimits.imagesPerSnapshotMax else { throw .invalid("a snapshot has at most \(FormatLimits.imagesPerSnapshotMax) images") }
         self.repository = repository
         self.sources = sources
@@ -75,67 +83,85 @@ private final class BackupRun {
         }
         let table = GearTable(repository.sealer.member.gearTableBytes().span)
         let threadCount = max(1, options.threadCount ?? usableCoreCount())
-        let workers = (0..<threadCount).map { _ in
+        workers = (0..<threadCount).map { _ in
             BandWorker(
                 session, sealer: repository.sealer, table: table, parameters: parameters, level: options.compressionLevel,
-                counters: counters, progress: progress)
+                counters: counters, progress: progress, verifiedMatchRate: max(1, options.verifiedMatchRate))
         }
         let volumes = VolumeBackup(
             session: session, workers: workers,
             buffers: Pool((0..<threadCount + 2).map { _ in AlignedBuffer(byteCapacity: FormatLimits.bandByteCount) }),
             limit: options.readLimit.map { RateLimit(bytesPerSecond: max(1, $0)) }, progress: progress, cancellation: cancellation,
             member: { [member = repository.sealer.member] bytes in unsafe bytes.withUnsafeBytes { unsafe member.chunkID(.map, $0) } })
-        var images: [ImageRecord] = []
-        var unreadable: [(image: String, range: Range<UInt64>)] = []
-        var parent: SnapshotID?
-        for source in sources {
-            let predecessor = try self.parent(of: source)
-            parent = parent ?? predecessor?.snapshot
-            let (root, report) = try run(source, predecessor, volumes)
-            unreadable += report.unreadable.map { (source.identity.imageName, $0) }
-            images.append(ImageRecord(source, byteCount: report.byteCount, root: root, averageChunkByteCount: parameters.averageByteCount))
-            try note(source, report)
+        let predecessors = try sources.map { source throws(RepositoryError) in try predecessor(of: source) }
+        var content = try readAll(predecessors, volumes, parameters)
+        if counters.isFingerprintRefuted.load(ordering: .relaxed) {
+            // A match was wrong, so none can be believed, whatever image it was met in.
+            guard totalByteCount != nil else {
+                throw .invalid("a fingerprint of the parent did not hold and a stream cannot be read twice; run the backup again with --rehash")
+            }
+            warnings.append("a fingerprint of the parent matched other bytes; everything was read again and recognised by content. Check this machine's memory")
+            progress.doneByteCount.store(0, ordering: .relaxed)
+            counters.chunkCount.store(0, ordering: .relaxed)
+            content = try readAll(sources.map { _ in nil }, volumes, parameters)
         }
+        warnings += content.warnings
         for worker in workers { try worker.flush() }
         try cancellation.check()
+        let parent = predecessors.lazy.compactMap { $0?.snapshot }.first
         let (manifest, digest) = try session.commit { storedByteCount throws(RepositoryError) in
-            makeManifest(images, parent: parent, unreadable: unreadable.map(\.range), storedByteCount: storedByteCount)
+            makeManifest(content.images, parent: parent, unreadable: content.unreadable.map(\.range), storedByteCount: storedByteCount)
         }
         return BackupReport(
             snapshot: Snapshot(manifest: manifest, digest: digest, slot: repository.slot, isForgotten: false, isProtected: false),
-            warnings: warnings, unreadable: unreadable, dataPackCount: session.dataPacks.packCount, mapPackCount: session.mapPacks.packCount)
+            warnings: warnings, unreadable: content.unreadable, dataPackCount: session.dataPacks.packCount,
+            mapPackCount: session.mapPacks.packCount)
+    }
+
+    /// Ends without a snapshot; chunks in open segments are stored too if that is still possible.
+    func abandon() {
+        for worker in workers {
+            do throws(RepositoryError) { try worker.flush() } catch {
+                // The failure that ended the backup is the one to tell.
+            }
+        }
+        session.abandon()
+    }
+
+    /// What reading all sources gave.
+    private struct Content {
+        var images: [ImageRecord] = []
+        var unreadable: [(image: String, range: Range<UInt64>)] = []
+        var warnings: [String] = []
+    }
+
+    private func readAll(
+        _ predecessors: [Predecessor?], _ volumes: VolumeBackup, _ parameters: ChunkerParameters
+    ) throws(RepositoryError) -> Content {
+        var content = Content()
+        for (source, predecessor) in zip(sources, predecessors) {
+            let maps = options.rehashes ? nil : predecessor?.maps
+            let (root, report) = try volumes.run(source, parent: maps)
+            if let warning = maps?.warning { content.warnings.append(warning) }
+            content.unreadable += report.unreadable.map { (source.identity.imageName, $0) }
+            content.images.append(
+                ImageRecord(source, byteCount: report.byteCount, root: root, averageChunkByteCount: parameters.averageByteCount))
+            try note(source, report, &content.warnings)
+        }
+        return content
     }
 
     /// Nil if a stream is among the sources.
     private var totalByteCount: UInt64? {
         var total: UInt64 = 0
         for source in sources {
-            guard case .image(let reader) = source.content else { return nil }
-            total += reader.byteCount
+            guard let byteCount = source.byteCount else { return nil }
+            total += byteCount
         }
         return total
     }
 
-    private func run(
-        _ source: BackupSource, _ predecessor: Predecessor?, _ volumes: VolumeBackup
-    ) throws(RepositoryError) -> (root: MapSlot, report: FeedReport) {
-        if case .image(let reader) = source.content, reader.byteCount > FormatLimits.volumeByteCountMax {
-            throw .invalid("\(source.identity.path) is larger than an image can be")
-        }
-        let maps = options.rehashes ? nil : predecessor?.maps
-        let result = try volumes.run(source, parent: maps)
-        if let warning = maps?.warning { warnings.append(warning) }
-        guard counters.isFingerprintRefuted.load(ordering: .relaxed), maps != nil else { return result }
-        // A match was wrong, so none of this image's can be believed.
-        guard case .image = source.content else {
-            throw .invalid("a fingerprint of the parent did not hold and a stream cannot be read twice; run the backup again with --rehash")
-        }
-        warnings.append("a fingerprint of the parent matched other bytes; everything was read again and recognised by content. Check this machine's memory")
-        progress.doneByteCount.store(0, ordering: .relaxed)
-        return try volumes.run(source, parent: nil)
-    }
-
-    private func note(_ source: BackupSource, _ report: FeedReport) throws(RepositoryError) {
+    private func note(_ source: BackupSource, _ report: FeedReport, _ warnings: inout [String]) throws(RepositoryError) {
         let path = source.identity.path
         if report.hasShrunk { warnings.append("\(path): it shrank while it was read; what is missing at its end is recorded as unreadable") }
         if case .image(let reader) = source.content, !report.hasShrunk {
@@ -154,7 +180,7 @@ private final class BackupRun {
     }
 
     /// The snapshot that predicts what is unchanged in this source, with its maps.
-    private func parent(of source: BackupSource) throws(RepositoryError) -> Predecessor? {
+    private func predecessor(of source: BackupSource) throws(RepositoryError) -> Predecessor? {
         let name = source.identity.imageName
         func fits(_ snapshot: Snapshot) -> Bool { snapshot.manifest.images.contains { $0.name == name } }
         let chosen: Snapshot?
@@ -170,9 +196,7 @@ private final class BackupRun {
         guard let chosen, let image = chosen.manifest.images.first(where: { $0.name == name }) ?? chosen.manifest.images.first,
             let volume = image.volumes.first, image.volumes.count == 1
         else { return nil }
-        // The maps of one image are read once and in order, so a small cache does.
-        let reader = repository.segmentReader(session.index, cacheByteCount: 8 << 20)
-        return Predecessor(snapshot: chosen.id, maps: ParentMaps(reader, volume, of: chosen.id))
+        return Predecessor(snapshot: chosen.id, maps: ParentMaps(parentReader, volume, of: chosen.id))
     }
 
     // MARK: The manifest

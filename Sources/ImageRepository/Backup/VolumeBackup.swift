@@ -2,7 +2,6 @@ import Bytes
 import DiskImages
 import Packing
 import RepositoryFormat
-import Synchronization
 import Threading
 
 /// Backs up one volume: one thread reads, workers cut and store, the calling thread builds the map tree.
@@ -78,7 +77,6 @@ struct VolumeBackup {
             case .uniform(let kind, let bandCount):
                 try tree.append(kind, count: bandCount) { bytes throws(RepositoryError) in try storeNode(bytes) }
             }
-            progress.doneByteCount.add(outcome.bandCount * UInt64(FormatLimits.bandByteCount), ordering: .relaxed)
             try session.indexOnTheWay()
         }
     }

@@ -32,7 +32,14 @@ final class WriteSession {
         self.repository = repository
         // Ordering 3: the session is durable before condemned lists, index and packs are read.
         id = try WriteSession.register(repository, kind: kind)
-        let loaded = try repository.loadIndex()
+        let loaded: LoadedIndex
+        do throws(RepositoryError) {
+            loaded = try repository.loadIndex()
+        } catch {
+            // An error stops the backup; if the session cannot be ended either, a maintainer will.
+            do throws(RepositoryError) { try WriteSession.abort(id, repository, reason: "the index could not be read") } catch {}
+            throw error
+        }
         index = loaded.index
         pending = WriteSession.adoptOrphans(repository, loaded)
         claims = ChunkClaims(index: index)
@@ -72,13 +79,13 @@ final class WriteSession {
         let name = ObjectName.snapshot(id)
         let object = repository.sealer.seal(manifest.body, repository.sealer.repositoryBinding(.manifest, name: name.path))
         guard object.count <= FormatLimits.manifestByteCountMax else { throw .invalid("the snapshot has too many images or volumes for one manifest") }
-        // Ordering 7: the commit point.
-        let outcome = try storing { () throws(StorageError) in
-            let outcome = try storage.put(name, object.span)
-            try storage.barrier()
-            return outcome
+        // What this program could not read again must not become a snapshot.
+        guard try decoding(name.path, { () throws(FormatError) in try Manifest(body: manifest.body) }) == manifest else {
+            throw .invalid("the snapshot cannot be described in a manifest")
         }
-        if outcome == .occupied { try settleOccupied(name, object) }
+        // Ordering 7: the commit point.
+        let outcome = try storing { () throws(StorageError) in try storage.claim(name, object) }
+        if outcome == .occupied { try settleOccupied(name) }
         // Ordering 8. A session object that stays behind does no harm, so a failure here does not undo the commit.
         do throws(StorageError) { try storage.delete(.session(id)) } catch {}
         return (manifest, ObjectDigest.of(object))
@@ -144,12 +151,8 @@ final class WriteSession {
         _ = try storing { () throws(StorageError) in try storage.put(.index(IndexID(ObjectDigest.of(object))), object.span) }
     }
 
-    /// Ordering 7: the slot is taken. By an earlier attempt of our own, or by who ended the session?
-    private func settleOccupied(_ name: ObjectName, _ own: [UInt8]) throws(RepositoryError) {
-        let found = try storing { () throws(StorageError) in
-            try storage.get(name, byteCountMax: UInt64(FormatLimits.manifestByteCountMax))
-        }
-        if found == own { return }
+    /// Ordering 7: the slot is taken, and not by an earlier attempt of our own. By who ended the session?
+    private func settleOccupied(_ name: ObjectName) throws(RepositoryError) {
         guard try repository.readSnapshot(id, nil) == nil else {
             throw .damaged(object: name.path, reason: "another manifest stands in this session's place")
         }
@@ -157,14 +160,15 @@ final class WriteSession {
     }
 
     /// Takes the session's own slot, so that it can never commit, and removes the session object.
-    private func abort(reason: String) throws(RepositoryError) {
+    private func abort(reason: String) throws(RepositoryError) { try WriteSession.abort(id, repository, reason: reason) }
+
+    private static func abort(_ id: SessionID, _ repository: Repository, reason: String) throws(RepositoryError) {
         let name = ObjectName.snapshot(id)
         let record = AbortRecord(session: id, reason: reason, time: repository.timestamp)
         let object = repository.sealer.seal(record.body, repository.sealer.repositoryBinding(.abortRecord, name: name.path))
         try storing { () throws(StorageError) in
-            _ = try storage.put(name, object.span)
-            try storage.barrier()
-            try storage.delete(.session(id))
+            _ = try repository.storage.claim(name, object)
+            try repository.storage.delete(.session(id))
         }
     }
 
@@ -177,11 +181,7 @@ final class WriteSession {
             let id = SessionID(RandomID(repository.sealer.member.salt(for: record.body).bytes.prefix(RandomID.byteCount)))
             let name = ObjectName.session(id)
             let object = repository.sealer.seal(record.body, repository.sealer.repositoryBinding(.session, name: name.path))
-            let outcome = try storing { () throws(StorageError) in
-                let outcome = try repository.storage.put(name, object.span)
-                try repository.storage.barrier()
-                return outcome
-            }
+            let outcome = try storing { () throws(StorageError) in try repository.storage.claim(name, object) }
             if outcome == .created { return id }
         }
         throw .invalid("no session can be registered: the random generator of this machine repeats itself")
@@ -192,7 +192,7 @@ final class WriteSession {
     private static func adoptOrphans(_ repository: Repository, _ loaded: LoadedIndex) -> [IndexDocument.Pack] {
         let packs = PackFile(storage: repository.storage, sealer: repository.sealer, verifier: repository.verifier)
         var adopted: [IndexDocument.Pack] = []
-        for (id, info) in loaded.listed.sorted(by: { $0.key.hexadecimal < $1.key.hexadecimal })
+        for (id, info) in loaded.listedPacks
         where !loaded.index.contains(id) && !loaded.condemned.contains(id) {
             let kind: PackDirectory.Kind = info.name.kind == .packs ? .data : .map
             do throws(PackingError) {

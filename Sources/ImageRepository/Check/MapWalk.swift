@@ -14,11 +14,18 @@ struct MapWalk {
     struct Outcome {
         /// Ordinals of the bad packs that something below has no other location than.
         var badPacks: Set<UInt32> = []
-        var problems: Set<Fault> = []
+        private(set) var problems: Set<Fault> = []
+
+        /// A lost index object concerns a million chunks, of which a hundred tell as much.
+        private static let problemCountMax = 100
 
         mutating func add(_ other: Outcome) {
             badPacks.formUnion(other.badPacks)
-            problems.formUnion(other.problems)
+            for problem in other.problems { add(problem) }
+        }
+
+        mutating func add(_ problem: Fault) {
+            if problems.count < Outcome.problemCountMax { problems.insert(problem) }
         }
     }
 
@@ -31,11 +38,11 @@ struct MapWalk {
 
     private let index: ChunkIndex
     private let packs: [PackRecord]
-    private let bad: Set<PackID>
+    private let bad: Set<ObjectName>
     private let reader: SegmentReader
     private var known: [Key: Outcome] = [:]
 
-    init(index: ChunkIndex, packs: [PackRecord], bad: Set<PackID>, reader: SegmentReader) {
+    init(index: ChunkIndex, packs: [PackRecord], bad: Set<ObjectName>, reader: SegmentReader) {
         self.index = index
         self.packs = packs
         self.bad = bad
@@ -64,7 +71,7 @@ struct MapWalk {
             }
         } catch {
             if case .storage(.unavailable) = error { throw error }
-            outcome.problems.insert(Fault(object: "map chunk \(slot.id)", reason: error.reason))
+            outcome.add(Fault(object: "map chunk \(slot.id)", reason: error.reason))
         }
         known[key] = outcome
         return outcome
@@ -75,7 +82,7 @@ struct MapWalk {
         for entry in map.entries where entry.kind == .data {
             outcome.add(location(of: entry.chunk, .data))
             if let place = index.locations(entry.chunk).first, UInt64(entry.chunkOffset) + UInt64(entry.byteCount) > UInt64(place.byteCount) {
-                outcome.problems.insert(Fault(object: "chunk \(entry.chunk)", reason: "it is shorter than a map says"))
+                outcome.add(Fault(object: "chunk \(entry.chunk)", reason: "it is shorter than a map says"))
             }
         }
     }
@@ -98,10 +105,10 @@ struct MapWalk {
         var outcome = Outcome()
         let locations = index.locations(id)
         if locations.isEmpty {
-            outcome.problems.insert(Fault(object: "chunk \(id)", reason: "no pack of the index has it"))
+            outcome.add(Fault(object: "chunk \(id)", reason: "no pack of the index has it"))
         } else if let wrong = locations.first(where: { packs[Int($0.pack)].kind != kind }) {
-            outcome.problems.insert(Fault(object: packs[Int(wrong.pack)].name.path, reason: "it has chunk \(id), which is of the other kind"))
-        } else if locations.allSatisfy({ bad.contains(packs[Int($0.pack)].id) }) {
+            outcome.add(Fault(object: packs[Int(wrong.pack)].name.path, reason: "it has chunk \(id), which is of the other kind"))
+        } else if locations.allSatisfy({ bad.contains(packs[Int($0.pack)].name) }) {
             outcome.badPacks.formUnion(locations.map(\.pack))
         }
         return outcome

@@ -30,7 +30,7 @@ struct PackChecker: Sendable {
             for (number, segment) in directory.segments.enumerated() {
                 try check(segment, number, object, record)
             }
-            return try difference(id, directory)
+            return difference(id, directory)
         } catch {
             switch error {
             case .storage(.notFound): return nil
@@ -58,10 +58,16 @@ struct PackChecker: Sendable {
     }
 
     /// The index must say what the pack itself says.
-    private func difference(_ id: PackID, _ directory: PackDirectory) throws(PackingError) -> String? {
-        guard index.contains(id) else { return nil }
-        for segment in directory.segments {
-            for chunk in segment.chunks where index.locations(chunk.id).isEmpty { return "the index does not know chunk \(chunk.id)" }
+    private func difference(_ id: PackID, _ directory: PackDirectory) -> String? {
+        guard let ordinal = index.ordinal(id) else { return nil }
+        guard index.pack(ordinal).describes(directory) else { return "the index describes it otherwise than its directory" }
+        for (number, segment) in directory.segments.enumerated() {
+            var offset: UInt32 = 0
+            for chunk in segment.chunks {
+                let location = ChunkLocation(pack: ordinal, segment: UInt32(number), offset: offset, byteCount: chunk.byteCount)
+                guard index.locations(chunk.id).contains(location) else { return "the index does not know where its chunk \(chunk.id) is" }
+                offset += chunk.byteCount
+            }
         }
         return nil
     }

@@ -28,7 +28,7 @@ private final class CheckRun {
     private let cancellation: Cancellation
     private var problems: [Problem] = []
     /// Packs that something is wrong with; whoever needs one is concerned.
-    private var badPacks: [PackID: String] = [:]
+    private var badPacks: [ObjectName: String] = [:]
 
     init(_ repository: Repository, _ options: CheckOptions, _ progress: ProgressCounters, _ cancellation: Cancellation) {
         self.repository = repository
@@ -49,9 +49,8 @@ private final class CheckRun {
         let opened = try checkPacks(loaded)
         try checkHistory(list)
         let users = try checkMaps(list, loaded.index)
-        for (pack, reason) in badPacks.sorted(by: { $0.key.hexadecimal < $1.key.hexadecimal }) {
-            let name = loaded.listed[pack]?.name.path ?? loaded.index.packs.first { $0.id == pack }?.name.path ?? "packs/\(pack)"
-            problems.append(Problem(severity: .error, object: name, reason: reason, snapshots: (users[pack] ?? []).map(\.hexadecimal).sorted()))
+        for (pack, reason) in badPacks.sorted(by: { $0.key.path < $1.key.path }) {
+            report(.error, pack.path, reason, (users[pack] ?? []).map(\.hexadecimal).sorted())
         }
         return CheckReport(
             snapshotCount: list.snapshots.count, packCount: loaded.listed.count, openedPackCount: opened, chunkCount: loaded.index.chunkCount,
@@ -65,6 +64,14 @@ private final class CheckRun {
     // MARK: Keys and sessions
 
     private func checkKeys() throws(RepositoryError) {
+        do throws(RepositoryError) {
+            guard try Repository.readConfig(repository.storage) == repository.config else {
+                throw .damaged(object: "config", reason: "it is not the one this repository was opened with")
+            }
+        } catch {
+            if case .storage(.unavailable) = error { throw error }
+            report(.error, "config", error.reason)
+        }
         problems += try repository.keyrings.problems()
         for slot in repository.slots {
             let name = ObjectName.key(slot.id).path
@@ -119,10 +126,19 @@ private final class CheckRun {
                     : "it is not the manifest that snapshot \(snapshot.id) has seen"
                 report(.error, name, reason, [head.snapshot.hexadecimal])
             }
+            try checkSeen(snapshot, list, finalCount: marks.values.count(where: \.isFinal))
             if snapshot.manifest.keyringNumber > repository.keyrings.current.number {
                 report(.error, "keyring", "snapshot \(snapshot.id) has seen keyring \(snapshot.manifest.keyringNumber), and the newest here is \(repository.keyrings.current.number): keys were put back")
             }
         }
+    }
+
+    /// Whoever wrote a manifest had seen so many snapshots, all of lower ordinals; of those only ones with a final mark may be gone.
+    private func checkSeen(_ snapshot: Snapshot, _ list: SnapshotList, finalCount: Int) throws(RepositoryError) {
+        let unreadableCount = Set(list.problems.flatMap(\.snapshots)).subtracting(list.snapshots.map(\.id.hexadecimal)).count
+        let earlierCount = list.snapshots.count { $0.manifest.ordinal < snapshot.manifest.ordinal }
+        guard UInt64(earlierCount + unreadableCount + finalCount) < snapshot.manifest.seen.count else { return }
+        report(.error, "snapshots", "snapshots are missing: \(snapshot.id) was written after \(snapshot.manifest.seen.count) others, and \(earlierCount) of them are here")
     }
 
     // MARK: Packs
@@ -130,22 +146,19 @@ private final class CheckRun {
     /// Every pack of the index is there with its size.
     private func checkPresence(_ loaded: LoadedIndex) {
         for pack in loaded.index.packs {
-            guard let info = loaded.listed[pack.id] else {
-                badPacks[pack.id] = "it is missing"
+            guard let info = loaded.listed[pack.name] else {
+                badPacks[pack.name] = "it is missing"
                 continue
             }
-            if info.name != pack.name {
-                badPacks[pack.id] = "it is of the other kind of pack"
-            } else if info.byteCount != pack.byteCount {
-                badPacks[pack.id] = "it has \(info.byteCount) bytes and should have \(pack.byteCount)"
-            }
+            if info.byteCount != pack.byteCount { badPacks[pack.name] = "it has \(info.byteCount) bytes and should have \(pack.byteCount)" }
         }
     }
 
     /// Packs that no index object names: of sessions that run or were killed, or of an index object that is gone.
     private func checkOrphans(_ loaded: LoadedIndex) throws(RepositoryError) {
         let packs = PackFile(storage: repository.storage, sealer: repository.sealer, verifier: repository.verifier)
-        for (id, info) in loaded.listed.sorted(by: { $0.key.hexadecimal < $1.key.hexadecimal }) where !loaded.index.contains(id) {
+        let indexed = Set(loaded.index.packs.map(\.name))
+        for (_, info) in loaded.listedPacks where !indexed.contains(info.name) {
             do throws(PackingError) {
                 _ = try packs.readDirectory(info, info.name.kind == .packs ? .data : .map)
                 report(.warning, info.name.path, "no index object names it; a backup is running or was killed, or an index object was lost. The next backup adopts it")
@@ -161,20 +174,20 @@ private final class CheckRun {
         guard options.data != .structure else { return 0 }
         var generator = SystemRandomNumberGenerator()
         var chosen: [(ObjectInfo, PackID)] = []
-        for (id, info) in loaded.listed.sorted(by: { $0.key.hexadecimal < $1.key.hexadecimal }) {
+        for (id, info) in loaded.listedPacks {
             if case .sample(let percent) = options.data, info.name.kind == .packs, Double.random(in: 0..<100, using: &generator) >= percent { continue }
             chosen.append((info, id))
         }
         progress.totalByteCount.store(chosen.reduce(0) { $0 + $1.0.byteCount }, ordering: .relaxed)
         let checker = PackChecker(repository, loaded.index)
         let work = Monitor(chosen[...])
-        let found = Monitor<[PackID: String]>([:])
+        let found = Monitor<[ObjectName: String]>([:])
         let failure = FirstFailure<RepositoryError>()
         let (progress, cancellation) = (progress, cancellation)
         onThreads(max(1, options.threadCount ?? usableCoreCount()), "check") { _ in
             while failure.value == nil, !cancellation.isCancelled, let (info, id) = work.withLock({ $0.popFirst() }) {
                 do throws(RepositoryError) {
-                    if let reason = try checker.problem(info, id) { found.withLock { $0[id] = reason } }
+                    if let reason = try checker.problem(info, id) { found.withLock { $0[info.name] = reason } }
                 } catch { failure.record(error) }
                 progress.readByteCount.add(info.byteCount, ordering: .relaxed)
                 progress.doneByteCount.add(info.byteCount, ordering: .relaxed)
@@ -189,8 +202,8 @@ private final class CheckRun {
     // MARK: Maps
 
     /// Walks all map trees; every id must have a location. Returns which snapshots need which of the bad packs.
-    private func checkMaps(_ list: SnapshotList, _ index: ChunkIndex) throws(RepositoryError) -> [PackID: Set<SnapshotID>] {
-        var users: [PackID: Set<SnapshotID>] = [:]
+    private func checkMaps(_ list: SnapshotList, _ index: ChunkIndex) throws(RepositoryError) -> [ObjectName: Set<SnapshotID>] {
+        var users: [ObjectName: Set<SnapshotID>] = [:]
         let packs = index.packs
         let reader = repository.segmentReader(index)
         // Subtrees shared with an earlier snapshot are known, with the bad packs that they need and what was wrong.
@@ -201,7 +214,7 @@ private final class CheckRun {
                 + snapshot.manifest.attachments.map { ($0.root, MapGeometry(byteCount: $0.byteCount)) }
             for (root, geometry) in roots {
                 let outcome = try walk.outcome(of: root, level: geometry.depth, firstBand: 0, geometry)
-                for pack in outcome.badPacks { users[packs[Int(pack)].id, default: []].insert(snapshot.id) }
+                for pack in outcome.badPacks { users[packs[Int(pack)].name, default: []].insert(snapshot.id) }
                 for problem in outcome.problems {
                     report(.error, problem.object, problem.reason, [snapshot.id.hexadecimal])
                 }

@@ -53,6 +53,7 @@ extension Repository {
         try permit(.write)
         guard let slot = keyrings.current.slot(id) else { throw .invalid("there is no slot \(id)") }
         let remaining = keyrings.current.slots.filter { $0.id != id } + (adding.map { [$0] } ?? [])
+        guard keyrings.current.retired.count < FormatLimits.slotCountMax else { throw .invalid("a repository remembers at most \(FormatLimits.slotCountMax) removed keys") }
         guard remaining.contains(where: { $0.role == .full }) else { throw .invalid("slot \(id) is the last one of role full; without it nothing could be restored") }
         let accepted = try snapshots(includingForgotten: true).snapshots.filter { $0.slot == id }
             .map { Keyring.RetiredSlot.AcceptedManifest(snapshot: $0.id, digest: $0.digest) }

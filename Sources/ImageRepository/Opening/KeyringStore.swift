@@ -32,7 +32,7 @@ package final class KeyringStore: Sendable {
 
     /// Adds the next keyring.
     ///
-    /// - Throws: `.rolledBack` if somebody else added one in the meantime.
+    /// - Throws: `.invalid` if somebody else added one in the meantime, or if there would be more in it than a keyring can hold.
     package func append(_ change: (inout Keyring) -> Void, key: SigningKey) throws(RepositoryError) {
         let (keyring, previous) = state.withLock { ($0.keyring, $0.digest) }
         var next = keyring
@@ -41,11 +41,10 @@ package final class KeyringStore: Sendable {
         next.previous = previous
         let object = KeyringStore.seal(next, key: key)
         let name = ObjectName.keyring(next.number)
-        let outcome = try storing { () throws(StorageError) in
-            let outcome = try storage.put(name, object.span)
-            try storage.barrier()
-            return outcome
-        }
+        // A keyring that cannot be read again would close the repository for ever.
+        guard object.count <= FormatLimits.keyringByteCountMax, try decoding(name.path, { () throws(FormatError) in try Keyring(body: next.body) }) == next
+        else { throw .invalid("\(name): a keyring cannot hold that much; nothing was changed") }
+        let outcome = try storing { () throws(StorageError) in try storage.claim(name, object) }
         guard outcome == .created else { throw .invalid("\(name): another key was changed at the same moment; run the command again") }
         state.withLock { $0 = State(keyring: next, digest: ObjectDigest.of(object)) }
     }
@@ -54,10 +53,16 @@ package final class KeyringStore: Sendable {
     package func problems() throws(RepositoryError) -> [Problem] {
         var problems: [Problem] = []
         var previous: Digest?
-        for number in 0...current.number {
+        let newest = current.number
+        let listed = try storing { () throws(StorageError) in try storage.list(.keyring) }
+        for info in listed where UInt64(info.name.leaf).map({ ObjectName.keyring($0) }) != info.name {
+            problems.append(Problem(severity: .error, object: info.name.path, reason: "no keyring has such a name"))
+        }
+        // One that was added since the repository was opened must be as good as the others.
+        for number in Set(0...newest).union(listed.compactMap { UInt64($0.name.leaf) }).sorted() {
             do throws(RepositoryError) {
                 let (keyring, digest) = try KeyringStore.read(number, storage: storage, repository: repository, rootPublicKey: rootPublicKey)
-                if number > 0, previous != nil, keyring.previous != previous { throw .damaged(object: "keyring/\(number)", reason: "it does not follow from keyring/\(number - 1)") }
+                if number > 0, previous != nil || number > newest, keyring.previous != previous { throw .damaged(object: "keyring/\(number)", reason: "it does not follow from keyring/\(number - 1)") }
                 if number == 0, keyring.previous != nil { throw .damaged(object: "keyring/0", reason: "the first keyring names a previous one") }
                 previous = digest
             } catch {

@@ -17,7 +17,7 @@ extension Repository {
 
     /// Makes a repository with two slots of role full: one for `credential`, one for the recovery key that is returned.
     ///
-    /// Order (Specs/ordering.md): folders, key slots, keyring 0, and `config` last: without it there is no repository.
+    /// Order (Specs/ordering.md): folders, the probe of create-if-absent, key slots, keyring 0, and `config` last: without it there is no repository.
     /// - Throws: `.occupied` if there is a repository, or another folder's content; `.invalid`, `.storage`.
     public static func create(
         on storage: any StorageBackend, credential: Credential, options: CreationOptions, environment: ClientEnvironment
@@ -25,6 +25,7 @@ extension Repository {
         do { _ = try ChunkerParameters(averageByteCount: options.averageChunkByteCount) } catch { throw .invalid("\(error)") }
         try storing { () throws(StorageError) in try storage.prepare() }
         try refuseOccupied(storage)
+        try storing { () throws(StorageError) in try storage.verifyCreateIfAbsent() }
 
         let rootKey = SigningKey.random()
         let dataKeys = DataKeyPair.random()
@@ -45,17 +46,13 @@ extension Repository {
         }
         let keyring = Keyring(
             number: 0, previous: nil, repository: config.repository, slots: slots, retired: [], epochs: [1], requiredFeatures: .none)
-        try storing { () throws(StorageError) in
+        let first = try storing { () throws(StorageError) in
             try storage.barrier()
-            _ = try storage.put(.keyring(0), KeyringStore.seal(keyring, key: rootKey).span)
-            try storage.barrier()
+            return try storage.claim(.keyring(0), KeyringStore.seal(keyring, key: rootKey))
         }
+        guard first == .created else { throw .occupied(place: storage.place, reason: "somebody else makes a repository here at the same moment") }
         let object = RootSigning.seal(.config, name: "config", body: config.body, repository: config.repository, key: rootKey)
-        let outcome = try storing { () throws(StorageError) in
-            let outcome = try storage.put(.config, object.span)
-            try storage.barrier()
-            return outcome
-        }
+        let outcome = try storing { () throws(StorageError) in try storage.claim(.config, object) }
         guard outcome == .created else { throw .occupied(place: storage.place, reason: "somebody else made a repository here at the same moment") }
         return (try open(on: storage, credential: .keyFile(recoveryKey), environment: environment), recoveryKey)
     }

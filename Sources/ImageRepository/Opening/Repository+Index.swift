@@ -9,10 +9,15 @@ struct LoadedIndex {
     let index: ChunkIndex
     let problems: [Problem]
     let indexObjects: [ObjectInfo]
-    /// Packs that the storage lists, with their sizes.
-    let listed: [PackID: ObjectInfo]
+    /// Packs of both kinds that the storage lists, with their sizes.
+    let listed: [ObjectName: ObjectInfo]
     /// Packs on condemned lists.
     let condemned: Set<PackID>
+
+    /// The listed packs by name.
+    var listedPacks: [(id: PackID, info: ObjectInfo)] {
+        listed.values.sorted { $0.name.path < $1.name.path }.compactMap { info in Digest(hexadecimal: info.name.leaf).map { (PackID($0), info) } }
+    }
 }
 
 extension Repository {
@@ -32,15 +37,14 @@ extension Repository {
                 problems.append(Problem(severity: .error, object: info.name.path, reason: error.reason))
             }
         }
-        var listed: [PackID: ObjectInfo] = [:]
+        var listed: [ObjectName: ObjectInfo] = [:]
         for kind in [ObjectKind.packs, .maps] {
-            for info in try storing({ () throws(StorageError) in try storage.list(kind) }) {
-                if let digest = Digest(hexadecimal: info.name.leaf) { listed[PackID(digest)] = info }
-            }
+            for info in try storing({ () throws(StorageError) in try storage.list(kind) }) { listed[info.name] = info }
         }
         let index = ChunkIndex()
         for pack in documents.flatMap(\.packs) {
-            let isThere = listed[pack.id]?.byteCount == pack.directory.packByteCount
+            let name = pack.directory.kind == .data ? ObjectName.pack(pack.id) : .mapPack(pack.id)
+            let isThere = listed[name]?.byteCount == pack.directory.packByteCount
             index.add(pack, isCounting: isThere && !condemned.packs.contains(pack.id))
         }
         return LoadedIndex(index: index, problems: problems, indexObjects: objects, listed: listed, condemned: condemned.packs)

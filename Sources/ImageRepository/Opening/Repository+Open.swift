@@ -26,7 +26,7 @@ extension Repository {
         return repository
     }
 
-    private static func readConfig(_ storage: any StorageBackend) throws(RepositoryError) -> Config {
+    static func readConfig(_ storage: any StorageBackend) throws(RepositoryError) -> Config {
         let object: [UInt8]
         do throws(StorageError) {
             object = try storage.get(.config, byteCountMax: UInt64(FormatLimits.configByteCountMax))

@@ -24,6 +24,8 @@ struct RestoreStep: Sendable {
 
 /// Hands out the steps of a restore in order, to any number of threads, without ever listing them all.
 final class RestorePlan: Sendable {
+    private static let stepByteCountMax: UInt64 = 1 << 30
+
     private struct Part {
         var imageOffset: UInt64
         var volumeOffset: UInt64
@@ -60,7 +62,9 @@ final class RestorePlan: Sendable {
             do throws(RepositoryError) {
                 let volumeOffset = part.volumeOffset + state.position
                 let run = try part.tree.run(at: volumeOffset / UInt64(FormatLimits.bandByteCount))
-                let runEnd = min((run.firstBand + run.bandCount) * UInt64(FormatLimits.bandByteCount), part.volumeOffset + part.byteCount)
+                let end = min((run.firstBand + run.bandCount) * UInt64(FormatLimits.bandByteCount), part.volumeOffset + part.byteCount)
+                // Long runs in pieces: several threads share them, and a cancellation is noticed between two.
+                let runEnd = min(end, volumeOffset + RestorePlan.stepByteCountMax)
                 let step = RestoreStep(
                     number: state.number, imageOffset: part.imageOffset + state.position, volumeOffset: volumeOffset,
                     byteCount: runEnd - volumeOffset, slot: run.slot, tree: part.tree)

@@ -44,7 +44,10 @@ extension Repository {
                     }
                     state.apply(try readMark(id, number))
                 } catch {
-                    problems.append(Problem(severity: .error, object: ObjectName.mark(id, number).path, reason: error.reason, snapshots: [id.hexadecimal]))
+                    if case .storage(.unavailable) = error { throw error }
+                    var object = ObjectName.mark(id, number).path
+                    if case .damaged(let named, _) = error { object = named }
+                    problems.append(Problem(severity: .error, object: object, reason: error.reason, snapshots: [id.hexadecimal]))
                     break
                 }
             }
@@ -74,11 +77,7 @@ extension Repository {
         let name = ObjectName.mark(id, number)
         let mark = Mark(kind: kind, snapshot: id, number: number, time: timestamp)
         let object = sealer.seal(mark.body, sealer.repositoryBinding(.mark, name: name.path))
-        let outcome = try storing { () throws(StorageError) in
-            let outcome = try storage.put(name, object.span)
-            try storage.barrier()
-            return outcome
-        }
+        let outcome = try storing { () throws(StorageError) in try storage.claim(name, object) }
         guard outcome == .created else { throw .invalid("\(name): somebody else marked the snapshot at the same moment; run the command again") }
     }
 }

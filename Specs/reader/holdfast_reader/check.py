@@ -7,7 +7,7 @@ from multiprocessing import get_context
 from typing import NamedTuple, ParamSpec, TypeVar
 
 from . import keys, limits, maps, packs, records, storage
-from .errors import FormatError, RetiredSigner
+from .errors import FormatError, NotAccepted
 from .keys import Credential
 from .manifest import Manifest
 from .repository import Repository
@@ -38,6 +38,7 @@ class Check:
         self._expected: dict[bytes, list[Expected]] = {}
         self._present: set[str] = set()
         self._walked: set[tuple[bytes, int, int]] = set()
+        self._not_accepted: set[bytes] = set()
         repository.warning = self._warn
 
     def _warn(self, text: str) -> None:
@@ -54,7 +55,7 @@ class Check:
     def _attempt(self, action: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
         try:
             return action(*args, **kwargs)
-        except RetiredSigner as error:
+        except NotAccepted as error:
             self._warn(str(error))
         except FormatError as error:
             self._problem(str(error))
@@ -73,7 +74,7 @@ class Check:
         self._snapshots()
         self._packs(found[packs.DATA], packs.DATA)
         for name in self.folder.names("sessions", storage.ID):
-            self._attempt(records.check_session, self.folder, self.repository.authority, name)
+            self._attempt(records.load_session, self.folder, self.repository.authority, name)
         for name in self.folder.names("condemned", storage.ID):
             self._attempt(records.check_condemned, self.folder, self.repository.authority, name)
 
@@ -153,7 +154,7 @@ class Check:
             result.warnings.append(f"{name}: the index does not know this pack")
         elif self.repository.index.packs[number].body_digest != hashlib.sha256(whole.directory_body).digest():
             result.problems.append(f"{name}: its directory differs from what the index tells")
-        epoch = authority.epoch_keys(name, whole.epoch)
+        epoch = authority.epoch_keys(name, whole.directory.epoch)
         for i, segment in enumerate(whole.directory.segments):
             stored = data[segment.offset:segment.offset + segment.sealed]
             if not self.fast and epoch.segment_digest(stored) != segment.digest:
@@ -162,7 +163,7 @@ class Check:
             if kind == packs.DATA and not authority.opened.reads_data:
                 continue
             try:
-                plain = self.repository.opener.open(name, whole.directory, i, whole.epoch, stored)
+                plain = self.repository.opener.open(name, whole.directory, i, stored)
                 self._chunks(name, whole, segment, plain, result)
             except FormatError as error:
                 result.problems.append(str(error))
@@ -174,7 +175,7 @@ class Check:
         for i in range(segment.chunk_count):
             chunk, chunk_id = plain[offsets[i]:offsets[i + 1]], directory.chunk_id(segment.first_chunk + i)
             result.counts["chunks"] += 1
-            if authority.epoch_keys(name, whole.epoch).chunk_id(directory.kind, chunk) != chunk_id:
+            if authority.epoch_keys(name, directory.epoch).chunk_id(directory.kind, chunk) != chunk_id:
                 result.problems.append(f"{name}: chunk {chunk_id.hex()} has not the content of its id")
                 continue
             for due in self._expected.get(chunk_id, ()) if directory.kind == packs.DATA and not self.fast else ():
@@ -192,6 +193,8 @@ class Check:
             snapshot = self._attempt(self.repository.snapshot, name)
             if snapshot:
                 known[snapshot[0].snapshot_id] = snapshot[0]
+            else:
+                self._not_accepted.add(bytes.fromhex(name.split("/")[1]))
         for snapshot_id in self.repository.marked_snapshots():
             if snapshot_id not in named:
                 self._attempt(self.repository.state, snapshot_id, None)
@@ -204,8 +207,11 @@ class Check:
         if found.keyring > self.repository.authority.keyring.number:
             self._problem(f"{name}: was written with keyring {found.keyring}, which is not there")
         for head, digest in found.heads.items():
-            if head in known and known[head].digest != digest:
-                self._problem(f"{name}: tells another digest of snapshot {head.hex()} than it has")
+            if head in known:
+                if known[head].digest != digest:
+                    self._problem(f"{name}: tells another digest of snapshot {head.hex()} than it has")
+            elif head not in self._not_accepted and not self.repository.state(head, None).final:
+                self._problem(f"{name}: tells of snapshot {head.hex()}, which is gone without a final mark")
         for image in found.images:
             for volume in image.volumes:
                 self._attempt(self._tree, volume.root, volume.byte_count)

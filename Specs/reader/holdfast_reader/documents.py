@@ -4,7 +4,7 @@ import hashlib
 from typing import NamedTuple
 
 from . import header
-from .errors import FormatError, RetiredSigner
+from .errors import FormatError, NotAccepted
 from .keys import Config, EpochKeys, Keyring, OpenedSlot, Slot, one_time_key, open_sealed, verify_signature
 
 _LOSES_FORCE = (header.MANIFEST, header.MARK, header.CONDEMNED, header.ABORT)
@@ -63,12 +63,12 @@ class Authority:
             snapshot_id, data = whole if whole else (None, b"")
             listed = retired.manifests.get(snapshot_id) if kind == header.MANIFEST and snapshot_id else None
             if listed is None or listed != hashlib.sha256(data).digest():
-                raise RetiredSigner(name, f"was written by the retired slot {slot_id.hex()} and is not accepted any more")
+                raise NotAccepted(name, f"was written by the retired slot {slot_id.hex()} and is not accepted any more")
         return Document(name, kind, head.epoch, slot, body)
 
 
 def require(document: Document, *capabilities: str) -> None:
-    """Refuses a document whose slot has none of the capabilities."""
+    """A document whose slot has none of the capabilities has no effect."""
     if not document.slot.capabilities & set(capabilities):
-        raise FormatError(document.name, f"was written by slot {document.slot.id.hex()} without the capability "
+        raise NotAccepted(document.name, f"was written by slot {document.slot.id.hex()} without the capability "
                                          f"{' or '.join(capabilities)}")

@@ -17,8 +17,8 @@ class MissingObject(FormatError):
         super().__init__(name, "the object is missing")
 
 
-class RetiredSigner(FormatError):
-    """A document of a retired slot, which counts no more. That is no damage: retiring a slot does it to what it wrote."""
+class NotAccepted(FormatError):
+    """A document of a slot that may not write it, or not any more, which has no effect. That is no damage: retiring a slot does it."""
 
 
 class UsageError(Exception):

@@ -33,9 +33,9 @@ def parse(name: str, data: bytes, types: tuple[int, ...]) -> Header:
         raise FormatError(name, f"has format version {version}; this program reads version {VERSION}")
     if suite != SUITE:
         raise FormatError(name, f"has suite {suite}; this program knows suite {SUITE}")
-    cursor.reserved(1)
     if kind not in types:
         raise FormatError(name, f"has type {kind}, expected is {' or '.join(map(str, types))}")
+    cursor.reserved(1)
     epoch = cursor.integer(4)
     salt = cursor.take(32)
     if (epoch == 0) != (kind in (CONFIG, KEYRING, KEY_SLOT)):

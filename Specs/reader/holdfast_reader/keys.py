@@ -22,7 +22,6 @@ from .errors import FormatError, UsageError
 from .members import Members
 from .xxh3 import xxh3_128
 
-CAPABILITIES = frozenset({"write", "forget_own", "forget_any", "prune", "restore", "keys"})
 KINDS = {"data": 1, "map": 2}
 
 
@@ -99,10 +98,8 @@ def parse_config(data: bytes) -> Config:
 
 def _parse_slot(json: Members) -> Slot:
     role = json.text("role", ("backup", "full"))
-    capabilities = CAPABILITIES if role == "full" else frozenset(json.texts("capabilities"))
-    json.texts("capabilities")
     json.time("created")
-    return Slot(json.hex("id", 16), json.hex("public_key", 32), role, capabilities, json.hex("key_digest", 32),
+    return Slot(json.hex("id", 16), json.hex("public_key", 32), role, frozenset(json.texts("capabilities")), json.hex("key_digest", 32),
                 json.text("label"))
 
 
@@ -134,8 +131,8 @@ def parse_keyring(number: int, data: bytes, config: Config) -> Keyring:
         manifests = {m.hex("snapshot_id", 16): m.hex("digest", 32) for m in item.objects("manifests")}
         retired[slot.id] = Retired(slot, manifests)
     epochs = json.items("epochs")
-    if not epochs or any(type(e) is not int or not 1 <= e < 1 << 32 for e in epochs) or len(set(epochs)) != len(epochs):
-        raise json.wrong("epochs", "is no list of different epochs from 1")
+    if not epochs or any(type(e) is not int or not 1 <= e < 1 << 32 for e in epochs) or sorted(set(epochs)) != epochs:
+        raise json.wrong("epochs", "is no list of rising epochs from 1")
     return Keyring(number, previous, slots, retired, frozenset(epochs))
 
 
@@ -311,8 +308,8 @@ def parse_payload(name: str, payload: bytes, config: Config, slot: Slot, keyring
     secrets: dict[int, bytes] = {}
     for _ in range(epoch_count):
         epoch = cursor.integer(4)
-        if epoch in secrets or epoch not in keyring.epochs:
-            raise FormatError(name, f"has member epoch {epoch} twice, or the keyring does not list it")
+        if epoch <= max(secrets, default=0) or epoch not in keyring.epochs:
+            raise FormatError(name, f"has member epoch {epoch} out of order, or the keyring does not list it")
         secrets[epoch] = cursor.take(32)
     data_secret_key = None
     if role == 2:

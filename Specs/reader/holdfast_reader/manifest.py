@@ -3,9 +3,9 @@
 import hashlib
 from typing import NamedTuple
 
-from . import header, limits, members, storage
+from . import header, limits, members, records, storage
 from .documents import Authority, Document, require
-from .errors import FormatError
+from .errors import FormatError, MissingObject
 from .maps import Root, parse_root
 from .members import Members
 
@@ -61,12 +61,20 @@ def load(folder: storage.Folder, authority: Authority, name: str) -> Manifest | 
     if document.type == header.ABORT:
         if len(data) > limits.RECORD:
             raise FormatError(name, "is an abort record of more bytes than allowed")
-        require(document, "prune")
         if json.hex("session_id", 16) != snapshot_id:
             raise json.wrong("session_id", "is not as in the name")
         json.text("reason")
         json.time("time")
+        # A slot may end its own session. Whose a session was can be told only while its object is there.
+        try:
+            own = records.load_session(folder, authority, f"sessions/{snapshot_id.hex()}") == document.slot.id
+        except MissingObject:
+            own = True
+        if not own:
+            require(document, "prune")
         return None
+    if document.slot.id in authority.keyring.slots:
+        require(document, "write")
     return _parse(document, json, snapshot_id, hashlib.sha256(data).digest())
 
 
@@ -81,10 +89,16 @@ def _parse(document: Document, json: Members, snapshot_id: bytes, digest: bytes)
     if len({image.name for image in images}) != len(images):
         raise json.wrong("images", "has a name twice")
     attachments: list[Attachment] = []
-    for item in json.objects("attachments"):
+    for item in json.objects("attachments", limits.ATTACHMENTS):
         byte_count = item.integer("byte_count", limits.IMAGE)
         attachments.append(Attachment(item.text("kind"), item.text("name"), byte_count,
                                       parse_root(item.object("root"), byte_count)))
+    for key in ("machine_id", "tool"):
+        json.text(key)
+    for key in ("image", "read", "unreadable", "new", "stored"):
+        json.object("counters").integer(f"{key}_byte_count")
+    for key in ("chunk_count", "new_chunk_count"):
+        json.object("counters").integer(key)
     seen = json.object("seen")
     seen.integer("count")
     seen.hex("digest", 32)
@@ -96,7 +110,18 @@ def _parse(document: Document, json: Members, snapshot_id: bytes, digest: bytes)
 
 def _parse_image(json: Members) -> Image:
     byte_count = json.integer("byte_count", limits.IMAGE)
+    source = json.object("source")
+    source.text("kind", ("file", "device", "stream"))
+    source.text("path")
+    for key in ("serial_number", "world_wide_name", "model"):
+        source.text_or_null(key)
+    for key in ("logical_sector_byte_count", "physical_sector_byte_count"):
+        json.integer(key)
+    json.any("label")
+    json.any("change_tracker")
     volumes = [_parse_volume(item) for item in json.objects("volumes", limits.VOLUMES)]
+    if not volumes:
+        raise json.wrong("volumes", "is empty")
     end = 0
     for placement in sorted(place for volume in volumes for place in volume.placements):
         if placement.offset != end:
@@ -111,8 +136,12 @@ def _parse_volume(json: Members) -> Volume:
     if json.integer("band_byte_count") != limits.BAND:
         raise json.wrong("band_byte_count", f"is not {limits.BAND}")
     json.text("kind")
+    json.object("chunker").integer("average_byte_count", limits.CHUNK)
+    json.any("file_system")
     placements = [Placement(item.integer("offset", limits.IMAGE), item.integer("byte_count", limits.IMAGE))
-                  for item in json.objects("placements")]
+                  for item in json.objects("placements", limits.PLACEMENTS)]
+    if not placements:
+        raise json.wrong("placements", "is empty")
     byte_count = sum(placement.byte_count for placement in placements)
     if byte_count > limits.IMAGE:
         raise json.wrong("placements", "sum to more than a volume may have")

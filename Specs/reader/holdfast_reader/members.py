@@ -8,7 +8,7 @@ from . import limits
 from .errors import FormatError
 
 _TOKENS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 
 class Members:
@@ -32,7 +32,7 @@ class Members:
             raise self.wrong(key, "is missing")
         return self.value[key]
 
-    def integer(self, key: str, maximum: int = (1 << 64) - 1) -> int:
+    def integer(self, key: str, maximum: int = (1 << 63) - 1) -> int:
         value = self.any(key)
         if type(value) is not int or not 0 <= value <= maximum:
             raise self.wrong(key, f"is no integer from 0 to {maximum}")
@@ -43,6 +43,9 @@ class Members:
         if not isinstance(value, str) or (choices and value not in choices):
             raise self.wrong(key, "is no text" if not choices else f"is none of {', '.join(choices)}")
         return value
+
+    def text_or_null(self, key: str) -> str | None:
+        return None if self.any(key) is None else self.text(key)
 
     def boolean(self, key: str) -> bool:
         value = self.any(key)

@@ -38,6 +38,7 @@ class Segment(NamedTuple):
 class Directory(NamedTuple):
     """Columns stay as they are stored: a repository has millions of chunks."""
     kind: int
+    epoch: int
     pack_byte_count: int
     keys: list[dict[bytes, bytes]]
     segments: list[Segment]
@@ -62,6 +63,9 @@ def parse_directory(name: str, body: bytes) -> Directory:
     if kind not in FOLDERS:
         raise FormatError(name, f"its directory is of kind {kind}")
     cursor.reserved(3)
+    epoch = cursor.integer(4)
+    if not epoch:
+        raise FormatError(name, "its directory is of member epoch 0")
     pack_byte_count = cursor.integer(8)
     if pack_byte_count > limits.PACK:
         raise FormatError(name, f"its directory tells of {pack_byte_count} bytes, more than the limit of a pack")
@@ -91,7 +95,7 @@ def parse_directory(name: str, body: bytes) -> Directory:
     for number, segment in enumerate(segments):
         if sum(counts[segment.first_chunk:segment.first_chunk + segment.chunk_count]) != segment.decoded:
             raise FormatError(name, f"the chunks of segment {number} do not fill it")
-    return Directory(kind, pack_byte_count, keys, segments, ids, counts)
+    return Directory(kind, epoch, pack_byte_count, keys, segments, ids, counts)
 
 
 def _parse_segments(name: str, data: bytes, kind: int, key_count: int, pack_size: int) -> tuple[list[Segment], int]:
@@ -105,12 +109,14 @@ def _parse_segments(name: str, data: bytes, kind: int, key_count: int, pack_size
 
         if reserved:
             raise refuse("has reserved bytes that are not zero")
-        if offset < end or offset + sealed > pack_size - TRAILER:
-            raise refuse("overlaps another, or leaves the pack")
+        if offset != end or offset + sealed > pack_size - TRAILER:
+            raise refuse("does not begin at the end of the one before, or leaves the pack")
         if sealed > limits.SEGMENT_SEALED or not 1 <= decoded <= limits.SEGMENT_DECODED:
             raise refuse(f"has {sealed} bytes sealed and {decoded} decoded, which is not allowed")
-        if not encoded or not 0 <= sealed - OVERHEAD - encoded < PADDING:
-            raise refuse(f"has {sealed} bytes sealed, which does not fit {encoded} bytes encoded")
+        small = chunk_count < 4 or decoded < 256 * limits.KIB
+        padding = -(encoded + OVERHEAD) % PADDING if small else 0
+        if not encoded or sealed != encoded + padding + OVERHEAD:
+            raise refuse(f"has {sealed} bytes sealed, which does not fit {encoded} bytes encoded and {padding} of padding")
         if codec > 1 or codec == 0 and encoded != decoded:
             raise refuse(f"has codec {codec} with {encoded} bytes for {decoded}")
         if key != NO_KEY if kind == MAP else key >= key_count:
@@ -144,13 +150,13 @@ class SegmentOpener:
         message = b"holdfast segment key" + bytes([kind]) + epoch.segment_input_key + salt
         return blake2b(self._session_keys[sealed], message)
 
-    def open(self, name: str, directory: Directory, number: int, epoch: int, stored: bytes) -> bytes:
+    def open(self, name: str, directory: Directory, number: int, stored: bytes) -> bytes:
         """The decoded segment. The ids of its chunks are not verified yet."""
         segment = directory.segments[number]
         where = f"{name}, segment {number}"
-        keys = self._authority.epoch_keys(name, epoch)
+        keys = self._authority.epoch_keys(name, directory.epoch)
         key = self._key(where, directory, segment, keys, stored[:32])
-        associated = header.associated_data(SEGMENT_TYPES[directory.kind], header.KEYSPACE_SCOPE, epoch,
+        associated = header.associated_data(SEGMENT_TYPES[directory.kind], header.KEYSPACE_SCOPE, directory.epoch,
                                             self._authority.config.keyspace_id, b"", "")
         plain = open_sealed(where, key, stored[32:], associated)
         encoded = plain[:segment.encoded]
@@ -177,17 +183,7 @@ def decompress(name: str, frame: bytes, decoded: int) -> bytes:
     return plain
 
 
-def pad(count: int) -> int:
-    """The Padmé size."""
-    if count < 2:
-        return count
-    e = count.bit_length() - 1
-    unit = 1 << max(0, e - e.bit_length())
-    return -(-count // unit) * unit
-
-
 class WholePack(NamedTuple):
-    epoch: int
     directory: Directory
     directory_body: bytes
 
@@ -207,21 +203,13 @@ def parse_pack(name: str, data: bytes, kind: int, authority: Authority) -> Whole
         raise FormatError(name, f"its directory is of kind {directory.kind}")
     if directory.pack_byte_count != len(data):
         raise FormatError(name, f"has {len(data)} bytes, its directory tells of {directory.pack_byte_count}")
-    end = header.SIZE
-    for segment in directory.segments:
-        _zeros(name, data, end, segment.offset)
-        end = segment.offset + segment.sealed
+    if directory.epoch != head.epoch:
+        raise FormatError(name, f"is of member epoch {head.epoch}, its directory of {directory.epoch}")
+    end = directory.segments[-1].offset + directory.segments[-1].sealed if directory.segments else header.SIZE
     if end > start:
         raise FormatError(name, "its segments overlap its directory")
     _zeros(name, data, end, start)
-    if pad(len(data)) != len(data):
-        raise FormatError(name, f"its size of {len(data)} is no Padmé size")
-    for number, segment in enumerate(directory.segments):
-        small = segment.chunk_count < 4 or segment.decoded < 256 * limits.KIB
-        due = -(segment.encoded + OVERHEAD) % PADDING if small else 0
-        if segment.sealed - OVERHEAD - segment.encoded != due:
-            raise FormatError(name, f"segment {number} has not the padding of {due} bytes that it should have")
-    return WholePack(head.epoch, directory, document.body)
+    return WholePack(directory, document.body)
 
 
 def _zeros(name: str, data: bytes, start: int, end: int) -> None:

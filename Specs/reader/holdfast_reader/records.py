@@ -1,5 +1,6 @@
 """Marks, sessions and condemned lists."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from . import header, limits, members, storage
@@ -41,8 +42,9 @@ def load_mark(folder: storage.Folder, authority: Authority, snapshot_id: bytes, 
     return Mark(kind, document.slot.id, kind == "final" or "forget_any" in document.slot.capabilities)
 
 
-def apply_marks(snapshot_id: bytes, marks: dict[int, Mark], count: int, owner: bytes | None) -> State:
-    """The state after a chain of `count` marks; those that are missing in `marks` are of retired slots and count not.
+def apply_marks(snapshot_id: bytes, marks: dict[int, Mark], count: int, owner: bytes | None,
+                warning: Callable[[str], None]) -> State:
+    """The state after a chain of `count` marks; those that are missing in `marks` are of slots that may not mark, and have no effect.
 
     `owner` is the slot that wrote the snapshot, None if there is no manifest to tell it.
     """
@@ -55,7 +57,8 @@ def apply_marks(snapshot_id: bytes, marks: dict[int, Mark], count: int, owner: b
         if mark is None:
             continue
         if not mark.any_snapshot and owner is not None and mark.slot_id != owner:
-            raise FormatError(name, "marks a snapshot of another slot, without the capability forget_any")
+            warning(f"{name}: marks a snapshot of another slot, without the capability forget_any")
+            continue
         if mark.kind == "final":
             state = state._replace(final=True)
         elif mark.kind in ("forget", "undelete"):
@@ -65,14 +68,16 @@ def apply_marks(snapshot_id: bytes, marks: dict[int, Mark], count: int, owner: b
     return state
 
 
-def check_session(folder: storage.Folder, authority: Authority, name: str) -> None:
+def load_session(folder: storage.Folder, authority: Authority, name: str) -> bytes:
+    """The slot that registered it; any slot may, retired ones too."""
     document = authority.open(name, folder.read(name, limits.RECORD), (header.SESSION,))
     json = members.parse(name, document.body)
     for key in ("kind", "host"):
         json.text(key)
     json.integer("process_id")
     json.time("start_time")
-    require(document, "write")
+    json.text("tool")
+    return document.slot.id
 
 
 def check_condemned(folder: storage.Folder, authority: Authority, name: str) -> None:

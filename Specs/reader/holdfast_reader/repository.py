@@ -4,9 +4,9 @@ import sys
 from collections import OrderedDict
 from collections.abc import Callable
 
-from . import header, limits, manifest, packs, records, storage
+from . import limits, manifest, packs, records, storage
 from .documents import Authority
-from .errors import FormatError, MissingObject, RetiredSigner, UsageError
+from .errors import FormatError, MissingObject, NotAccepted, UsageError
 from .index import Index, IndexedPack
 from .keys import Credential, newest_keyring, open_slot, parse_config
 from .manifest import Manifest
@@ -33,7 +33,6 @@ class Repository:
         self.opener = packs.SegmentOpener(self.authority)
         self._marks = records.mark_numbers(self.folder)
         self._loaded_marks: dict[bytes, dict[int, records.Mark]] = {}
-        self._epochs: dict[str, int] = {}
         self._segments: OrderedDict[tuple[bytes, int], tuple[bytes, list[int]]] = OrderedDict()
         self._cached = 0
 
@@ -43,17 +42,6 @@ class Repository:
         for name in self.folder.names("index", storage.DIGEST):
             self.index.load(self.folder, self.authority, name)
 
-    def _epoch(self, pack: IndexedPack) -> int:
-        """The epoch of a pack stands in its header only, so one small read for each pack is needed."""
-        epoch = self._epochs.get(pack.name)
-        if epoch is None:
-            data = self.folder.read_range(pack.name, 0, header.SIZE)
-            if self.folder.size(pack.name) != pack.directory.pack_byte_count:
-                raise FormatError(pack.name, "has not the byte count that the index tells")
-            epoch = header.parse(pack.name, data, (packs.PACK_TYPES[pack.directory.kind],)).epoch
-            self._epochs[pack.name] = epoch
-        return epoch
-
     def _segment(self, pack: IndexedPack, number: int) -> tuple[bytes, list[int]]:
         key = (pack.id, number)
         found = self._segments.get(key)
@@ -61,9 +49,10 @@ class Repository:
             self._segments.move_to_end(key)
             return found
         segment = pack.directory.segments[number]
-        epoch = self._epoch(pack)
+        if self.folder.size(pack.name) != pack.directory.pack_byte_count:
+            raise FormatError(pack.name, "has not the byte count that the index tells")
         stored = self.folder.read_range(pack.name, segment.offset, segment.sealed)
-        plain = self.opener.open(pack.name, pack.directory, number, epoch, stored)
+        plain = self.opener.open(pack.name, pack.directory, number, stored)
         found = self._segments[key] = (plain, pack.directory.chunk_offsets(segment))
         self._cached += len(plain)
         while self._cached > _CACHE_BYTES:
@@ -72,7 +61,7 @@ class Repository:
 
     def _chunk_at(self, pack: IndexedPack, number: int, chunk: int, kind: int) -> tuple[bytes, int]:
         plain, offsets = self._segment(pack, number)
-        epoch = self._epoch(pack)
+        epoch = pack.directory.epoch
         i = chunk - pack.directory.segments[number].first_chunk
         data = plain[offsets[i]:offsets[i + 1]]
         if self.authority.epoch_keys(pack.name, epoch).chunk_id(kind, data) != pack.directory.chunk_id(chunk):
@@ -107,7 +96,7 @@ class Repository:
         if snapshot_id not in self._loaded_marks:
             self._loaded_marks[snapshot_id] = self._load_marks(snapshot_id)
         count = len(self._marks.get(snapshot_id, ()))
-        return records.apply_marks(snapshot_id, self._loaded_marks[snapshot_id], count, owner)
+        return records.apply_marks(snapshot_id, self._loaded_marks[snapshot_id], count, owner, self.warning)
 
     def _load_marks(self, snapshot_id: bytes) -> dict[int, records.Mark]:
         marks: dict[int, records.Mark] = {}
@@ -116,7 +105,7 @@ class Repository:
                 raise MissingObject(f"marks/{snapshot_id.hex()}.{due}")
             try:
                 marks[number] = records.load_mark(self.folder, self.authority, snapshot_id, number)
-            except RetiredSigner as error:
+            except NotAccepted as error:
                 self.warning(str(error))
         return marks
 
@@ -133,7 +122,7 @@ class Repository:
             return None
         try:
             found = self.manifest(name)
-        except RetiredSigner as error:
+        except NotAccepted as error:
             self.warning(str(error))
             return None
         return (found, self.state(snapshot_id, found.slot_id)) if found else None
@@ -144,7 +133,7 @@ class Repository:
             kept = [found for found, state in known if not state.forgotten]
             if not kept:
                 raise UsageError("there is no snapshot")
-            return max(kept, key=lambda found: (found.ordinal, found.end_time, found.snapshot_id))
+            return max(kept, key=lambda found: (found.ordinal, found.snapshot_id))
         names = [name for name in self.snapshot_names() if name.startswith(f"snapshots/{wanted.lower()}")]
         if len(names) != 1:
             raise UsageError(f"{len(names)} snapshots begin with {wanted}")

@@ -276,23 +276,27 @@ def test_marks(work: Path, capsys: Capture) -> None:
     writer.mark(snapshot_id, 2, "undelete")
     assert [(row["forgotten"], row["protected"]) for row in listed()] == [(False, True)]
     writer.mark(snapshot_id, 3, "forget", writer.backup)
-    assert run(work, "list") == 1
-    writer.mark(snapshot_id, 3, "final")
+    assert [(row["forgotten"], row["protected"]) for row in listed()] == [(False, True)]
+    assert run(work, "list") == 0
+    assert f"{snapshot_id.hex()}.3" in capsys.readouterr().err
+    writer.mark(snapshot_id, 4, "final")
     assert listed() == []
-    writer.mark(snapshot_id, 4, "undelete")
+    writer.mark(snapshot_id, 5, "undelete")
     assert run(work, "list") == 1
 
 
-def test_own_snapshots_only(work: Path) -> None:
+def test_own_snapshots_only(work: Path, capsys: Capture) -> None:
     writer = Writer(work / "r")
     writer.backup.capabilities = ["write", "forget_own"]
     writer.write_keyring()
     own = writer.snapshot(9, {"kind": "zero"}, slot=writer.backup)
     writer.mark(own, 0, "forget", writer.backup)
-    assert run(work, "list") == 0
     other = writer.snapshot(9, {"kind": "zero"})
     writer.mark(other, 0, "forget", writer.backup)
-    assert run(work, "list") == 1
+    assert run(work, "list") == 0
+    out, err = capsys.readouterr()
+    assert {row["snapshot_id"]: row["forgotten"] for row in map(json.loads, out.splitlines())} == {own.hex(): True, other.hex(): False}
+    assert f"{other.hex()}.0" in err
 
 
 def test_retired_slot(work: Path, capsys: Capture) -> None:
@@ -314,8 +318,34 @@ def test_abort_record(work: Path, capsys: Capture) -> None:
     assert run(work, "list") == 0
     assert capsys.readouterr().out == ""
     writer.put(name, writer.document(14, name, body, writer.backup))
-    assert run(work, "list") == 1
-    assert "capability prune" in capsys.readouterr().err
+    assert run(work, "list") == 0
+    assert capsys.readouterr() == ("", "")
+    session = {"kind": "backup", "host": "h", "process_id": 1, "tool": "t", "start_time": "2026-03-01T12:00:00Z"}
+    for slot, warns in ((writer.backup, False), (writer.full, True)):
+        registered = "sessions/" + "ab" * 16
+        writer.put(registered, writer.document(9, registered, session, slot))
+        assert run(work, "list") == 0
+        out, err = capsys.readouterr()
+        assert out == "" and ("capability prune" in err) == warns
+
+
+def test_capabilities_are_exact(work: Path, capsys: Capture) -> None:
+    writer = Writer(work / "r")
+    writer.snapshot(9, {"kind": "zero"})
+    writer.full.capabilities = ["prune"]
+    writer.write_keyring()
+    assert run(work, "list") == 0
+    out, err = capsys.readouterr()
+    assert out == "" and "capability write" in err
+
+
+def test_heads(work: Path, capsys: Capture) -> None:
+    writer = Writer(work / "r")
+    writer.snapshot(9, {"kind": "zero"}, heads=[{"snapshot_id": "ab" * 16, "digest": "00" * 32}])
+    assert run(work, "check", "--jobs", "1") == 1
+    assert "gone without a final mark" in capsys.readouterr().err
+    writer.mark(bytes.fromhex("ab" * 16), 0, "final")
+    assert run(work, "check", "--jobs", "1") == 0
 
 
 def test_documents_are_bound_to_their_names(work: Path, capsys: Capture) -> None:
@@ -379,14 +409,9 @@ def test_json_depth() -> None:
     members.parse("name", b'{"a":' * 32 + b'"[[]]"' + b"}" * 32)
 
 
-@pytest.mark.parametrize("size, padded", [(1, 1), (9, 10), (1025, 1088), (65536, 65536), (1_000_001, 1_015_808)])
-def test_padme(size: int, padded: int) -> None:
-    assert packs.pad(size) == padded
-
-
 @pytest.mark.parametrize("offset, value", [
-    (0, 3), (1, 1), (11, 1), (12, 1), (16, 0xFF), (20, 0), (21, 0xFF), (27, 0xFF), (35, 0xFF), (36, 2), (37, 0), (38, 1),
-    (59, 9)])
+    (0, 3), (1, 1), (4, 0), (15, 1), (16, 1), (20, 0xFF), (24, 0), (24, 49), (25, 0xFF), (31, 0xFF), (39, 0xFF), (40, 2), (41, 0), (42, 1),
+    (63, 9)])
 def test_directories_of_nonsense(work: Path, offset: int, value: int) -> None:
     """A wrong field is refused before it leads anywhere."""
     writer = Writer(work / "r")

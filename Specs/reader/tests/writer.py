@@ -21,6 +21,8 @@ from holdfast_reader.xxh3 import xxh3_128
 
 BAND = 1 << 24
 TIME = "2026-03-01T12:00:00Z"
+COUNTERS = ("image_byte_count", "read_byte_count", "unreadable_byte_count", "chunk_count", "new_chunk_count",
+            "new_byte_count", "stored_byte_count")
 KEY_SECRET = bytes(range(32))
 
 
@@ -71,7 +73,7 @@ class Writer:
         self.member_secret = os.urandom(32)
         self.root = Ed25519PrivateKey.generate()
         self.data_key = PrivateKey.generate()
-        self.full = Slot("full", [])
+        self.full = Slot("full", ["write", "forget_own", "forget_any", "prune", "restore", "keys"])
         self.backup = Slot("backup", ["write"])
         self.slots = [self.full, self.backup]
         self.retired: list[dict[str, Any]] = []
@@ -202,9 +204,9 @@ class Writer:
         rest = (le(1 if keys else 0, 4) + keys + le(len(segments), 4) + table
                 + b"".join(ids or [self.chunk_id(kind, chunk) for chunk in flat])
                 + b"".join(le(len(chunk), 4) for chunk in flat))
-        sealed_size = 16 + 64 + 12 + len(rest) + 16
+        sealed_size = 16 + 64 + 16 + len(rest) + 16
         size = padme(len(data) + sealed_size + 8)
-        body = bytes([kind, 0, 0, 0]) + le(size, 8) + rest
+        body = bytes([kind, 0, 0, 0]) + le(1, 4) + le(size, 8) + rest
         sealed = self.seal(33 + kind, 1, "", salt, body, self.full)
         assert len(sealed) == sealed_size
         data += bytes(size - len(data) - sealed_size - 8) + sealed + le(sealed_size, 4) + b"HFPD"
@@ -242,14 +244,16 @@ class Writer:
         self.put(name, self.document(7, name, {
             "format": 1, "snapshot_id": snapshot_id.hex(), "parent": None, "host": "h", "machine_id": "m",
             "start_time": TIME, "end_time": TIME, "tool": "test", "tags": [], "description": "",
-            "images": [self.image("disk", byte_count, root)], "attachments": [], "counters": {}, "complete": True,
+            "images": [self.image("disk", byte_count, root)], "attachments": [], "counters": dict.fromkeys(COUNTERS, 0), "complete": True,
             "ordinal": 1, "heads": [], "seen": {"count": 0, "digest": hashlib.sha256(b"").hexdigest()},
             "keyring": self.keyring_number, "required_features": {"read": [], "write": [], "prune": []}, **changes}, slot))
         return snapshot_id
 
     @staticmethod
     def image(name: str, byte_count: int, root: dict[str, Any]) -> dict[str, Any]:
-        return {"name": name, "byte_count": byte_count, "source": {"kind": "file", "path": "/disk"}, "label": None,
+        return {"name": name, "byte_count": byte_count, "label": None, "change_tracker": None,
+                "logical_sector_byte_count": 512, "physical_sector_byte_count": 4096,
+                "source": {"kind": "file", "path": "/disk", "serial_number": None, "world_wide_name": None, "model": None},
                 "volumes": [{"kind": "whole", "placements": [{"offset": 0, "byte_count": byte_count}],
                              "band_byte_count": BAND, "chunker": {"average_byte_count": 32768}, "file_system": None,
                              "root": root}]}
