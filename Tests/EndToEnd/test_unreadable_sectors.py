@@ -17,16 +17,16 @@ def test_a_device_that_fails_at_its_end_is_backed_up_as_far_as_it_goes(repositor
     original = backing.read_bytes()
     device = cleanup.enter_context(loop_device(backing))
     with backing.open("r+b") as file:
-        file.truncate(40 * MIB + 8192)
+        file.truncate(47 * MIB + 8192)
     run("blockdev", "--flushbufs", device)
     outcome = repository.run("backup", "--json", device).require(3)
     (summary,) = outcome.of_type("summary")
     lost = [(each["offset"], each["offset"] + each["byte_count"]) for each in summary["unreadable"]]
-    assert lost == [(40 * MIB + 8192, 48 * MIB)]
+    assert lost == [(47 * MIB + 8192, 48 * MIB)]
     assert str(device) in outcome.errors and "could not be read" in outcome.errors
     restored = repository.run("restore", "latest", tmp_path / "back.img").require(3)
     assert "zeros" in restored.errors
-    assert (tmp_path / "back.img").read_bytes() == original[:40 * MIB + 8192] + bytes(8 * MIB - 8192)
+    assert (tmp_path / "back.img").read_bytes() == original[:47 * MIB + 8192] + bytes(MIB - 8192)
     (shown,) = repository.run("snapshots", "--json").require(0).of_type("snapshot")
     assert shown["snapshot"]["complete"] is False
     repository.require_clean()
