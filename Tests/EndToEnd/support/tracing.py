@@ -1,0 +1,45 @@
+"""Runs the program under strace, which counts its system calls, kills it at one of them or makes one fail."""
+
+import re
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from support.program import Outcome, Program
+from support.repository import Repository
+
+# All that changes what storage holds, and the opening of files, between which a kill could matter as well.
+MUTATING = (
+    "openat", "write", "pwrite64", "pwritev", "pwritev2", "fdatasync", "fsync", "sync_file_range", "link", "linkat", "rename", "renameat",
+    "renameat2", "unlink", "unlinkat", "mkdir", "mkdirat", "ftruncate", "fallocate")
+
+needs_strace = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+
+
+def under_strace(program: Program, *options: str) -> Program:
+    return program.under("strace", "-f", "--quiet=all", "-o", "/dev/null", *options)
+
+
+def count_calls(repository: Repository, log: Path, *arguments: object) -> dict[str, int]:
+    """How often one thread at most makes each mutating system call while the command runs: strace counts by thread."""
+    traced = repository.program.under("strace", "-f", "--quiet=all", "-o", str(log), "-e", "trace=" + ",".join(f"?{name}" for name in MUTATING))
+    repository.using(traced).run(*arguments).require(0)
+    by_thread = Counter(re.findall(r"^(\d+) +(\w+)\(", log.read_text(), re.MULTILINE))
+    largest: dict[str, int] = {}
+    for (_, name), count in by_thread.items():
+        largest[name] = max(count, largest.get(name, 0))
+    return largest
+
+
+def run_killed(repository: Repository, call: str, number: int, *arguments: object) -> Outcome:
+    """Kills all threads before the given call of that kind by any thread takes effect."""
+    traced = under_strace(repository.program, "-e", f"trace={call}", "-e", f"inject={call}:signal=SIGKILL:when={number}")
+    return repository.using(traced).run(*arguments)
+
+
+def run_failing(repository: Repository, call: str, error: str, number: str, *arguments: object) -> Outcome:
+    """Makes the calls of that kind that `number` names fail, without effect."""
+    traced = under_strace(repository.program, "-e", f"trace={call}", "-e", f"inject={call}:error={error}:when={number}")
+    return repository.using(traced).run(*arguments)

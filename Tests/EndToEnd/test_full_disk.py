@@ -1,0 +1,85 @@
+"""The disk of the repository or of the target is full."""
+
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from support.devices import fill, small_ext4, small_tmpfs
+from support.images import KIB, MIB, make_image
+from support.program import Program
+from support.repository import Repository
+
+pytestmark = pytest.mark.root
+
+
+def small_file_system(kind: str, byte_count: int, tmp_path: Path, cleanup: ExitStack) -> Path:
+    if kind == "tmpfs":
+        return cleanup.enter_context(small_tmpfs(byte_count, tmp_path / "small"))
+    return cleanup.enter_context(small_ext4(tmp_path / "small.backing", byte_count, tmp_path / "small"))
+
+
+@pytest.mark.parametrize("kind", ["ext4", "tmpfs"])
+def test_a_repository_on_a_full_disk_loses_nothing_and_goes_on_when_there_is_room(
+        holdfast: Program, tmp_path: Path, cleanup: ExitStack, kind: str) -> None:
+    folder = small_file_system(kind, 40 * MIB, tmp_path, cleanup)
+    repository = Repository.create(holdfast, folder / "repository", tmp_path / "full.key")
+    junk = folder / "junk"
+    junk.write_bytes(bytes(10 * MIB))
+    kept: dict[str, Path] = {}
+    for number in range(20):
+        image = make_image(tmp_path / f"{number}.img", 5 * MIB, seed=number)
+        outcome = repository.run("backup", "--json", image)
+        if outcome.status != 0:
+            break
+        kept[outcome.of_type("summary")[0]["snapshot"]["id"]] = image
+    outcome.require(1)
+    assert "no space is left" in outcome.errors and "make room" in outcome.errors
+    assert 2 <= len(kept) < 20 and repository.snapshot_ids() == list(kept)
+    for snapshot, old in kept.items():
+        repository.require_equal(snapshot, old, tmp_path / "back.img")
+    repository.require_clean()
+    junk.unlink()
+    repository.require_equal(repository.snapshot(image), image, tmp_path / "back.img")
+    repository.require_clean()
+
+
+@pytest.mark.parametrize("left", [0, 4 * KIB, 16 * KIB, 64 * KIB])
+def test_no_room_for_even_the_small_objects(holdfast: Program, tmp_path: Path, cleanup: ExitStack, left: int) -> None:
+    folder = small_file_system("ext4", 24 * MIB, tmp_path, cleanup)
+    repository = Repository.create(holdfast, folder / "repository", tmp_path / "full.key")
+    first = make_image(tmp_path / "first.img", 2 * MIB)
+    snapshot = repository.snapshot(first)
+    second = make_image(tmp_path / "second.img", 40 * KIB, seed=2)
+    junk = fill(folder, left)
+    outcome = repository.run("backup", second)
+    assert outcome.status in (0, 1)
+    if outcome.status == 1:
+        assert "no space is left" in outcome.errors and repository.snapshot_ids() == [snapshot]
+    repository.require_equal(snapshot, first, tmp_path / "back.img")
+    repository.require_clean()
+    junk.unlink()
+    repository.require_equal(repository.snapshot(second), second, tmp_path / "back.img")
+    repository.require_clean()
+
+
+@pytest.mark.parametrize("kind", ["ext4", "tmpfs"])
+def test_a_restore_to_a_full_disk_leaves_nothing_that_looks_complete(
+        repository: Repository, tmp_path: Path, cleanup: ExitStack, kind: str) -> None:
+    folder = small_file_system(kind, 16 * MIB, tmp_path, cleanup)
+    image = make_image(tmp_path / "disk.img", 30 * MIB)
+    repository.snapshot(image)
+    target = folder / "back.img"
+    outcome = repository.run("restore", "latest", target).require(1)
+    assert str(target) in outcome.errors and "no space" in outcome.errors.lower()
+    assert "must not be used" in outcome.errors
+    assert not target.exists() or target.stat().st_size < image.stat().st_size, "a file of full size is left"
+
+
+def test_init_on_a_full_disk_says_so(holdfast: Program, tmp_path: Path, cleanup: ExitStack) -> None:
+    folder = small_file_system("ext4", 8 * MIB, tmp_path, cleanup)
+    junk = fill(folder)
+    arguments = ["init", "-r", folder / "repository", "--key-file", tmp_path / "full.key"]
+    assert "no space is left" in holdfast.run(*arguments).require(1).errors
+    junk.unlink()
+    holdfast.run(*arguments).require(0)

@@ -1,0 +1,55 @@
+"""The ways in which a password reaches the program."""
+
+from pathlib import Path
+
+import pytest
+
+from support.program import Program
+
+
+@pytest.fixture(scope="module")
+def folder(binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository whose password is “secret”."""
+    root = tmp_path_factory.mktemp("passwords")
+    Program(binary, root / "home").with_variables(HOLDFAST_PASSWORD="secret").run("init", "-r", root / "repository").require(0)
+    return root / "repository"
+
+
+@pytest.fixture
+def password_file(tmp_path: Path) -> Path:
+    file = tmp_path / "password"
+    file.write_text("secret\n")
+    file.chmod(0o600)
+    return file
+
+
+def test_a_password_comes_from_a_file(holdfast: Program, folder: Path, password_file: Path) -> None:
+    assert "warning" not in holdfast.run("snapshots", "-r", folder, "--password-file", password_file).require(0).errors
+    holdfast.with_variables(HOLDFAST_PASSWORD_FILE=str(password_file)).run("snapshots", "-r", folder).require(0)
+
+
+def test_a_password_file_that_others_can_read_brings_a_warning(holdfast: Program, folder: Path, password_file: Path) -> None:
+    password_file.chmod(0o644)
+    outcome = holdfast.run("snapshots", "-r", folder, "--password-file", password_file).require(0)
+    assert "warning" in outcome.errors and str(password_file) in outcome.errors
+
+
+def test_a_password_comes_from_a_command(holdfast: Program, folder: Path) -> None:
+    holdfast.run("snapshots", "-r", folder, "--password-command", "echo secret").require(0)
+    failed = holdfast.run("snapshots", "-r", folder, "--password-command", "echo secret; exit 3").require(1)
+    assert "3" in failed.errors and "echo secret" in failed.errors
+
+
+def test_a_password_in_the_environment_brings_a_warning(holdfast: Program, folder: Path) -> None:
+    outcome = holdfast.with_variables(HOLDFAST_PASSWORD="secret").run("snapshots", "-r", folder).require(0)
+    assert "warning" in outcome.errors and "HOLDFAST_PASSWORD" in outcome.errors
+
+
+def test_without_password_and_terminal_it_says_what_to_give(holdfast: Program, folder: Path) -> None:
+    process = holdfast.under("setsid", "--wait")
+    assert "--password-file" in process.run("snapshots", "-r", folder).require(1).errors
+
+
+def test_the_repository_may_come_from_the_environment_or_as_a_url(holdfast: Program, folder: Path, password_file: Path) -> None:
+    holdfast.with_variables(HOLDFAST_REPOSITORY=str(folder)).run("snapshots", "--password-file", password_file).require(0)
+    holdfast.run("--repository", f"file://{folder}", "snapshots", "--password-file", password_file).require(0)

@@ -1,0 +1,60 @@
+"""What a machine remembers of a repository, so that storage cannot hand it an older or another one."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from support.images import MIB, make_image
+from support.objects import names_of_kind
+from support.repository import Repository
+
+
+def change_keys(repository: Repository, folder: Path) -> None:
+    repository.program.run(
+        "key", "add", "-r", repository.folder, "--key-file", repository.key_file, "--new-key-file", folder / "second.key", "--role",
+        "backup").require(0)
+
+
+def test_an_older_state_of_the_keys_is_refused(repository: Repository, tmp_path: Path) -> None:
+    old = tmp_path / "old"
+    shutil.copytree(repository.folder, old)
+    change_keys(repository, tmp_path)
+    repository.run("snapshots").require(0)
+    shutil.rmtree(repository.folder)
+    shutil.copytree(old, repository.folder)
+    outcome = repository.run("backup", make_image(tmp_path / "disk.img", MIB)).require(1)
+    assert "keyring" in outcome.errors
+    repository.run("snapshots").require(1)
+    # A machine that never saw the newer state cannot know.
+    repository.using(repository.program.at_home(tmp_path / "other-home")).run("snapshots").require(0)
+
+
+def test_a_keyring_taken_away_is_refused(repository: Repository, tmp_path: Path) -> None:
+    change_keys(repository, tmp_path)
+    newest = names_of_kind(repository.folder, "keyring")[-1]
+    (repository.folder / newest).unlink()
+    assert "keyring" in repository.run("snapshots").require(1).errors
+
+
+def test_another_repository_with_the_same_id_is_refused(repository: Repository, tmp_path: Path) -> None:
+    """The attacker knows the key file and makes a repository of his own under the pinned id: its root key is another."""
+    repository.run("snapshots").require(0)
+    other = Repository.create(repository.program.at_home(tmp_path / "his-home"), tmp_path / "his", repository.key_file.with_name("his.key"))
+    pins = list((repository.program.home / "state").rglob("pins.json"))
+    assert len(pins) == 1
+    other.run("snapshots").require(0)
+    his_id = next((other.program.home / "state").rglob("pins.json")).parent.name
+    # This machine takes the id of his repository for one it knows, with the root key of ours.
+    pins[0].parent.rename(pins[0].parent.with_name(his_id))
+    outcome = other.using(repository.program).run("snapshots")
+    assert outcome.status in (1, 12) and outcome.output == ""
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\0" * 100, b'{"root_public_key": 5}'], ids=["empty", "cut", "zeros", "wrong"])
+def test_a_damaged_pin_brings_a_warning(repository: Repository, content: bytes) -> None:
+    repository.run("snapshots").require(0)
+    (pin,) = (repository.program.home / "state").rglob("pins.json")
+    pin.write_bytes(content)
+    outcome = repository.run("snapshots").require(0)
+    assert "warning" in outcome.errors and str(repository.program.home / "state") in outcome.errors
