@@ -51,6 +51,18 @@ struct ConcurrentUseTests {
         #expect(memory.objects == before)
     }
 
+    @Test(arguments: [ObjectKind.packs, .maps]) func `a storage that loses what it took makes no snapshot`(kind: ObjectKind) throws {
+        let memory = MemoryStorage()
+        let fixture = try RepositoryFixture(memory)
+        let losing = try RepositoryFixture(opening: LosingStorage(memory, kind), like: fixture)
+        let error = #expect(throws: RepositoryError.self) { try losing.backup(TestImages.random(byteCount: 50_000, seed: 67)) }
+        guard case .damaged(let object, _)? = error else { Issue.record("\(String(describing: error))"); return }
+        #expect(object.hasPrefix(kind.rawValue))
+        #expect(try fixture.repository.snapshots(includingForgotten: true).snapshots.isEmpty)
+        #expect(try memory.list(.index).isEmpty)
+        #expect(try fixture.check(.all).isClean)
+    }
+
     @Test(arguments: [UInt64(0), 2000, 30_000, 150_000, 230_000]) func `a full storage makes no snapshot and harms none`(room: UInt64) throws {
         let memory = MemoryStorage()
         let faulty = FaultInjectingStorage(memory)
@@ -99,6 +111,24 @@ private final class WaitingReader: ImageReader {
         if isFirst { meeting.attend() }
         return try wrapped.read(at: offset, into: &bytes)
     }
+}
+
+/// Says that packs of one kind are stored, and drops them.
+private final class LosingStorage: StorageBackend {
+    private let wrapped: MemoryStorage
+    private let kind: ObjectKind
+    init(_ wrapped: MemoryStorage, _ kind: ObjectKind) { (self.wrapped, self.kind) = (wrapped, kind) }
+
+    var place: String { wrapped.place }
+    var capabilities: StorageCapabilities { wrapped.capabilities }
+    func prepare() throws(StorageError) { try wrapped.prepare() }
+    func put(_ name: ObjectName, _ bytes: Span<UInt8>) throws(StorageError) -> PutOutcome { name.kind == kind ? .created : try wrapped.put(name, bytes) }
+    func barrier() throws(StorageError) { try wrapped.barrier() }
+    func delete(_ name: ObjectName) throws(StorageError) { try wrapped.delete(name) }
+    func get(_ name: ObjectName, byteCountMax: UInt64) throws(StorageError) -> [UInt8] { try wrapped.get(name, byteCountMax: byteCountMax) }
+    func get(_ name: ObjectName, range: Range<UInt64>) throws(StorageError) -> [UInt8] { try wrapped.get(name, range: range) }
+    func stat(_ name: ObjectName) throws(StorageError) -> ObjectInfo? { try wrapped.stat(name) }
+    func list(_ kind: ObjectKind) throws(StorageError) -> [ObjectInfo] { try wrapped.list(kind) }
 }
 
 /// Permissions as on a medium that is mounted read-only.
