@@ -31,7 +31,8 @@ package final class SegmentReader: Sendable {
         var slots: [Key: Slot] = [:]
         var byteCount = 0
         var clock: UInt64 = 0
-        var sessionKeys: [SessionKeyID: SecretBytes] = [:]
+        /// By the whole entry of the key table: an id alone is not authentic before its key is.
+        var sessionKeys: [PackDirectory.Key: SecretBytes] = [:]
         var fetchedByteCount: UInt64 = 0
         var fetchCount = 0
     }
@@ -188,10 +189,10 @@ package final class SegmentReader: Sendable {
         guard let dataKeys else { throw .noDataKey }
         guard Int(place.keyIndex) < pack.keys.count else { throw .damaged(object: pack.name.path, reason: "it names a key it does not have") }
         let record = pack.keys[Int(place.keyIndex)]
-        if let known = monitor.withLock({ $0.sessionKeys[record.id] }) { return known }
+        if let known = monitor.withLock({ $0.sessionKeys[record] }) { return known }
         do throws(SealingError) {
             let key = try dataKeys.open(record)
-            monitor.withLock { $0.sessionKeys[record.id] = key }
+            monitor.withLock { $0.sessionKeys[record] = key }
             return key
         } catch { throw .damaged(object: pack.name.path, reason: "its session key cannot be opened: \(error)") }
     }

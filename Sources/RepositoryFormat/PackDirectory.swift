@@ -78,8 +78,8 @@ public enum PackLayout {
 ///          …    4c  column of byte counts of all chunks
 public struct PackDirectory: Equatable, Sendable {
     /// The data key of a writing session, sealed to those who may read data.
-    public struct Key: Equatable, Sendable {
-        public struct Recipient: Equatable, Sendable {
+    public struct Key: Hashable, Sendable {
+        public struct Recipient: Hashable, Sendable {
             /// First 16 bytes of the BLAKE2b-256 of the data public key.
             public var id: RandomID
             /// `crypto_box_seal` of the 32-byte key.

@@ -34,14 +34,16 @@ final class WriteSession {
         id = try WriteSession.register(repository, kind: kind)
         let loaded: LoadedIndex
         do throws(RepositoryError) {
-            loaded = try repository.loadIndex()
+            loaded = try repository.loadIndex(adoptsOrphans: true)
+            // What such a list condemns is not known, so nothing could be counted on.
+            if let failure = loaded.condemnedFailure { throw failure }
         } catch {
             // An error stops the backup; if the session cannot be ended either, a maintainer will.
             do throws(RepositoryError) { try WriteSession.abort(id, repository, reason: "the index could not be read") } catch {}
             throw error
         }
         index = loaded.index
-        pending = WriteSession.adoptOrphans(repository, loaded)
+        pending = loaded.adopted
         claims = ChunkClaims(index: index)
         dataKey = SessionDataKey(recipient: repository.secrets.dataPublicKey)
         let stored: @Sendable (UInt64) -> Void = { _ = progress.storedByteCount.add($0, ordering: .relaxed) }
@@ -185,24 +187,5 @@ final class WriteSession {
             if outcome == .created { return id }
         }
         throw .invalid("no session can be registered: the random generator of this machine repeats itself")
-    }
-
-    /// Packs that are listed and in no index object were left by a session that was killed, or belong to one that runs. Either
-    /// way what they hold is there: it counts for this session, whose index names them too.
-    private static func adoptOrphans(_ repository: Repository, _ loaded: LoadedIndex) -> [IndexDocument.Pack] {
-        let packs = PackFile(storage: repository.storage, sealer: repository.sealer, verifier: repository.verifier)
-        var adopted: [IndexDocument.Pack] = []
-        for (id, info) in loaded.listedPacks
-        where !loaded.index.contains(id) && !loaded.condemned.contains(id) {
-            let kind: PackDirectory.Kind = info.name.kind == .packs ? .data : .map
-            do throws(PackingError) {
-                let pack = IndexDocument.Pack(id: id, directory: try packs.readDirectory(info, kind))
-                loaded.index.add(pack, isCounting: true)
-                adopted.append(pack)
-            } catch {
-                // Not adopting it costs space and nothing else; a check reports what is wrong with it.
-            }
-        }
-        return adopted
     }
 }

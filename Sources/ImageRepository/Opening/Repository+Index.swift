@@ -17,6 +17,8 @@ struct LoadedIndex {
     let condemned: Set<PackID>
     /// A condemned list that could not be read: what it condemns is not known, so nobody may write.
     let condemnedFailure: RepositoryError?
+    /// Packs that no index object names and whose directories were read instead.
+    var adopted: [IndexDocument.Pack] = []
 
     /// The listed packs by name.
     var listedPacks: [(id: PackID, info: ObjectInfo)] {
@@ -28,8 +30,10 @@ extension Repository {
     /// Reads the index objects, then lists packs, in this order (Ordering 3). Packs that are missing or condemned do not count.
     ///
     /// An index object that cannot be read is a problem and not an error: what it named is found missing where it is needed.
-    /// - Parameter trustsCache: take what the local index has instead of reading the objects it was made from.
-    func loadIndex(trustsCache: Bool = true) throws(RepositoryError) -> LoadedIndex {
+    /// - Parameters:
+    ///   - trustsCache: take what the local index has instead of reading the objects it was made from.
+    ///   - adoptsOrphans: read the directories of packs that no index object names.
+    func loadIndex(trustsCache: Bool = true, adoptsOrphans: Bool = false) throws(RepositoryError) -> LoadedIndex {
         let condemned = try readCondemned()
         var problems = condemned.problems
         let objects = try storing { () throws(StorageError) in try storage.list(.index) }.sorted { $0.name.leaf < $1.name.leaf }
@@ -56,6 +60,9 @@ extension Repository {
         let index = ChunkIndex(runs: runs)
         index.setCounting(counts)
         for pack in documents.flatMap(\.document.packs) {
+            if let known = index.ordinal(pack.id), !index.pack(known).describes(pack.directory) {
+                problems.append(Problem(severity: .error, object: index.pack(known).name.path, reason: "two index objects describe it differently"))
+            }
             index.add(pack, isCounting: counts(PackRecord(id: pack.id, directory: pack.directory, isCounting: true)))
         }
         var warning: String?
@@ -64,9 +71,28 @@ extension Repository {
                 warning = "the cache folder cannot be used, so the index is read from the repository each time (\(error))"
             }
         }
-        return LoadedIndex(
+        var loaded = LoadedIndex(
             index: index, problems: problems, warning: warning, indexObjects: objects, listed: listed, condemned: condemned.packs,
             condemnedFailure: condemned.failure)
+        if adoptsOrphans { loaded.adopted = adoptOrphans(loaded) }
+        return loaded
+    }
+
+    /// Packs that are listed and in no index object were left by a session that was killed, or belong to one that runs, or their index
+    /// object was lost. What they hold is there: it counts, and a session's index names them too.
+    private func adoptOrphans(_ loaded: LoadedIndex) -> [IndexDocument.Pack] {
+        let packs = PackFile(storage: storage, sealer: sealer, verifier: verifier)
+        var adopted: [IndexDocument.Pack] = []
+        for (id, info) in loaded.listedPacks where !loaded.index.contains(id) && !loaded.condemned.contains(id) {
+            do throws(PackingError) {
+                let pack = IndexDocument.Pack(id: id, directory: try packs.readDirectory(info, info.name.kind == .packs ? .data : .map))
+                loaded.index.add(pack, isCounting: true)
+                adopted.append(pack)
+            } catch {
+                // Not adopting it costs space and nothing else; a check reports what is wrong with it.
+            }
+        }
+        return adopted
     }
 
     func readIndex(_ name: ObjectName) throws(RepositoryError) -> IndexDocument {

@@ -62,6 +62,8 @@ extension Repository {
                 return try sealing(ObjectName.key(slot.id).path) { () throws(SealingError) in
                     let secrets = try SlotSecrets(opening: object, slot: slot.id, with: credential)
                     guard secrets.role == slot.role else { throw .format(.layout(.invalid(field: "role"))) }
+                    guard secrets.signingKey.publicKey == slot.publicKey else { throw .format(.layout(.invalid(field: "signing key"))) }
+                    guard secrets.memberSecrets.allSatisfy({ keyring.epochs.contains($0.epoch) }) else { throw .format(.layout(.invalid(field: "epochs"))) }
                     return secrets
                 }
             } catch {

@@ -19,7 +19,7 @@ extension Repository {
     ) throws(RepositoryError) -> RestoreReport {
         try demand(.full, to: "restore")
         if options.verifies, writer.isOrdered { throw .invalid("\(targetName): an output stream cannot be read back; restore without verifying") }
-        let reader = segmentReader(try loadIndex().index)
+        let reader = segmentReader(try loadIndex(adoptsOrphans: true).index)
         let run = RestoreRun(
             image: image, reader: reader, target: RestoreTarget(writer), targetName: targetName,
             threadCount: max(1, options.threadCount ?? usableCoreCount()), progress: progress, cancellation: cancellation)

@@ -132,6 +132,6 @@ extension Repository {
     /// - Throws: `.notPermitted` for a key of role backup, which opens no data.
     public func reader(for image: ImageRecord) throws(RepositoryError) -> RepositoryImageReader {
         try demand(.full, to: "read data back")
-        return RepositoryImageReader(image, segmentReader(try loadIndex().index))
+        return RepositoryImageReader(image, segmentReader(try loadIndex(adoptsOrphans: true).index))
     }
 }

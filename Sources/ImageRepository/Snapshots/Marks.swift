@@ -42,7 +42,13 @@ extension Repository {
                     guard number == UInt64(expected) else {
                         throw .damaged(object: ObjectName.mark(id, UInt64(expected)).path, reason: "it is missing, though a later mark is there")
                     }
-                    state.apply(try readMark(id, number))
+                    if let kind = try readMark(id, number) {
+                        state.apply(kind)
+                    } else {
+                        state.nextNumber += 1
+                        problems.append(
+                            Problem(severity: .warning, object: ObjectName.mark(id, number).path, reason: "its signer may not set it; it has no effect", snapshots: [id.hexadecimal]))
+                    }
                 } catch {
                     if case .storage(.unavailable) = error { throw error }
                     var object = ObjectName.mark(id, number).path
@@ -56,17 +62,36 @@ extension Repository {
         return (states, problems)
     }
 
-    private func readMark(_ id: SnapshotID, _ number: UInt64) throws(RepositoryError) -> Mark.Kind {
+    /// Nil if its signer may not set it.
+    private func readMark(_ id: SnapshotID, _ number: UInt64) throws(RepositoryError) -> Mark.Kind? {
         let name = ObjectName.mark(id, number)
         let object = try storing { () throws(StorageError) in try storage.get(name, byteCountMax: UInt64(FormatLimits.recordByteCountMax)) }
         let binding = sealer.repositoryBinding(.mark, name: name.path)
         let document = try sealing(name.path) { () throws(SealingError) in try sealer.open(object, binding) }
         let mark = try decoding(name.path) { () throws(FormatError) in try Mark(body: document.body) }
         guard mark.snapshot == id, mark.number == number else { throw .damaged(object: name.path, reason: "it is the mark of another snapshot") }
-        try sealing(name.path) { () throws(SealingError) in
-            try verifier.verify(document, binding, .capability(mark.kind == .final ? .prune : .forgetAny))
+        let capability = try neededCapability(mark, document.slot)
+        do throws(SealingError) {
+            try verifier.verify(document, binding, .capability(capability))
+            return mark.kind
+        } catch {
+            if error == .unknownSigner { return nil }
+            throw RepositoryError(error, object: name.path)
         }
-        return mark.kind
+    }
+
+    /// A slot that may forget only its own snapshots is enough for those that it signed, and for those that are gone.
+    private func neededCapability(_ mark: Mark, _ signer: SlotID) throws(RepositoryError) -> Capability {
+        if mark.kind == .final { return .prune }
+        guard let slot = keyrings.current.slot(signer), !slot.may(.forgetAny), slot.may(.forgetOwn) else { return .forgetAny }
+        do throws(RepositoryError) {
+            let owner = try readSnapshot(mark.snapshot, nil)?.slot
+            return owner == nil || owner == signer ? .forgetOwn : .forgetAny
+        } catch {
+            if case .storage(.notFound) = error { return .forgetOwn }
+            if case .storage = error { throw error }
+            return .forgetAny
+        }
     }
 
     /// Adds the next mark of a snapshot's chain; the building block of forget, protect and their opposites.

@@ -7,7 +7,7 @@ extension Repository {
     ///
     /// Images pair by name. A changed chunk counts whole, so the result is exact to a chunk.
     public func differences(from old: Snapshot, to new: Snapshot) throws(RepositoryError) -> [ImageDifference] {
-        let reader = segmentReader(try loadIndex().index)
+        let reader = segmentReader(try loadIndex(adoptsOrphans: true).index)
         var differences: [ImageDifference] = []
         for image in new.manifest.images {
             guard let before = old.manifest.images.first(where: { $0.name == image.name }) else {
