@@ -48,7 +48,7 @@ let package = Package(
         module("Storage", ["Bytes"]),
         module("LocalStorage", ["Bytes", "Storage", "CLinux"]),
         module("DiskImages", ["Bytes", "CLinux"]),
-        module("Packing", ["Bytes", "Threading", "Storage", "Sealing", "Compression", "RepositoryFormat"]),
+        module("Packing", ["Bytes", "CLinux", "Threading", "Storage", "Sealing", "Compression", "RepositoryFormat"]),
         module("ImageRepository", ["Bytes", "Threading", "Storage", "Sealing", "Chunking", "RepositoryFormat", "Packing", "DiskImages", "CLinux"]),
         .executableTarget(
             name: "CommandLineTool",

@@ -77,10 +77,16 @@ public final class FileImageWriter: ImageWriter {
         }
     }
 
-    /// Returns when the contents, and for a new file its name, are durable.
+    public func isHole(_ range: Range<UInt64>) -> Bool {
+        let data = lseek(file.number, off_t(range.lowerBound), holdfast_seek_data)
+        return data < 0 ? errno == ENXIO : UInt64(data) >= range.upperBound
+    }
+
+    /// Returns when the contents, and for a new file its name, are durable. The page cache is asked to let go of them.
     public func finish() throws(ImageError) {
         do throws(SystemError) {
             try file.synchronize()
+            posix_fadvise(file.number, 0, 0, POSIX_FADV_DONTNEED)
             if wasCreated {
                 let folder = try FileDescriptor(opening: AbsolutePath.folder(of: resolvedPath), flags: O_RDONLY | O_DIRECTORY)
                 try folder.synchronize()

@@ -19,7 +19,10 @@ public protocol ImageWriter: Sendable {
     /// Reads back what the target holds now; only for targets that are not ordered.
     func read(at offset: UInt64, into bytes: inout MutableSpan<UInt8>) throws(ImageError) -> Int
 
-    /// Returns when everything written is durable.
+    /// Whether the target is known to hold nothing in the range, so that reading it back would only tell zeros. False where that is not known.
+    func isHole(_ range: Range<UInt64>) -> Bool
+
+    /// Returns when everything written is durable, and what is read from then on comes from the medium if that can be arranged.
     func finish() throws(ImageError)
 
     /// Called when a restore ends without `finish`: removes what would pass for an image and is none, where the writer made it itself.
@@ -27,6 +30,8 @@ public protocol ImageWriter: Sendable {
 }
 
 extension ImageWriter {
+    public func isHole(_ range: Range<UInt64>) -> Bool { false }
+
     /// What a device or stream took cannot be taken back.
     public func discardIncomplete() throws(ImageError) {}
 }

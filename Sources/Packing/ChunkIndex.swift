@@ -4,42 +4,83 @@ import Synchronization
 
 /// Chunk id → locations, and the table of packs they lie in. Safe to use from several threads.
 ///
-/// An open-addressing table of 32-byte entries at most half full: 64 bytes of memory a chunk. An entry keeps 128 bits of
-/// the id, and every read verifies all of it. An id may have several entries, found one after another from its place on.
+/// What is new since the local runs were written is in memory: an open-addressing table of 32-byte entries at most half full, 64
+/// bytes a chunk. The rest is in runs, mapped files that take no memory of their own. An entry keeps 128 bits of the id, and
+/// every read verifies all of it. An id may have several entries.
 package final class ChunkIndex: Sendable {
-    private struct Entry: BitwiseCopyable {
-        var low: UInt64
-        var high: UInt64
-        var location: ChunkLocation
-
-        /// No chunk is empty, so this marks a free place.
-        static let free = Entry(low: 0, high: 0, location: ChunkLocation(pack: 0, segment: 0, offset: 0, byteCount: 0))
-        var isFree: Bool { location.byteCount == 0 }
-    }
-
     private struct State {
-        var entries = [Entry](repeating: .free, count: 1024)
+        var entries = [IndexEntry](repeating: .free, count: 1024)
         var count = 0
+        /// Of the packs in memory, whose ordinals follow those of the runs.
         var packs: [PackRecord] = []
         var ordinals: [PackID: UInt32] = [:]
+        /// Of the packs in runs, by ordinal.
+        var runPackCounts: [Bool] = []
+        /// Records of packs in runs that were asked for.
+        var decoded: [UInt32: PackRecord] = [:]
     }
 
-    private let state = Mutex(State())
+    private struct Run {
+        let run: IndexRun
+        let firstOrdinal: UInt32
 
-    package init() {}
+        /// A location with the pack's ordinal in the whole index.
+        func placed(_ location: ChunkLocation) -> ChunkLocation {
+            var placed = location
+            placed.pack += firstOrdinal
+            return placed
+        }
+    }
+
+    /// Records of 2 KiB each.
+    private static let decodedRecordCountMax = 1024
+
+    private let runs: [Run]
+    private let runPackCount: UInt32
+    private let state: Mutex<State>
+
+    package convenience init() { self.init(runs: []) }
+
+    /// No pack of a run counts until `setCounting` says so.
+    package init(runs: [IndexRun]) {
+        var placed: [Run] = []
+        var state = State()
+        for run in runs {
+            placed.append(Run(run: run, firstOrdinal: UInt32(state.runPackCounts.count)))
+            for ordinal in 0..<run.packCount {
+                let id = run.packID(ordinal)
+                if state.ordinals[id] == nil { state.ordinals[id] = UInt32(state.runPackCounts.count) }
+                state.runPackCounts.append(false)
+            }
+        }
+        self.runs = placed
+        runPackCount = UInt32(state.runPackCounts.count)
+        self.state = Mutex(state)
+    }
+
+    /// Asks for each pack of the runs whether it counts.
+    package func setCounting(_ isCounting: (PackRecord) -> Bool) {
+        for run in runs {
+            for ordinal in 0..<run.run.packCount {
+                let global = run.firstOrdinal + UInt32(ordinal)
+                let counts = ChunkIndex.decode(run, ordinal, isCounting: true).map(isCounting) ?? false
+                state.withLock { $0.runPackCounts[Int(global)] = counts }
+            }
+        }
+    }
 
     /// Adds what a pack holds. A pack that is already known is passed over.
     package func add(_ pack: IndexDocument.Pack, isCounting: Bool) {
         state.withLock { state in
             guard state.ordinals[pack.id] == nil else { return }
-            let ordinal = UInt32(state.packs.count)
+            let ordinal = runPackCount + UInt32(state.packs.count)
             state.ordinals[pack.id] = ordinal
             state.packs.append(PackRecord(id: pack.id, directory: pack.directory, isCounting: isCounting))
             for (segment, record) in pack.directory.segments.enumerated() {
                 var offset: UInt32 = 0
                 for chunk in record.chunks {
                     let location = ChunkLocation(pack: ordinal, segment: UInt32(segment), offset: offset, byteCount: chunk.byteCount)
-                    ChunkIndex.insert(Entry(low: chunk.id.digest.words.0, high: chunk.id.digest.words.1, location: location), &state)
+                    ChunkIndex.insert(IndexEntry(low: chunk.id.digest.words.0, high: chunk.id.digest.words.1, location: location), &state)
                     offset += chunk.byteCount
                 }
             }
@@ -48,40 +89,58 @@ package final class ChunkIndex: Sendable {
 
     /// Where the chunk is, in a pack that counts: if anywhere, it need not be stored again.
     package func countingLocation(_ id: ChunkID) -> ChunkLocation? {
-        state.withLock { state in
-            ChunkIndex.firstLocation(id, state) { state.packs[Int($0.pack)].isCounting }
-        }
+        state.withLock { state in firstLocation(id, state) { counts($0.pack, state) } }
     }
 
     /// All places where the chunk should be, in the order in which they are to be tried: counting packs first, then by ordinal.
     package func locations(_ id: ChunkID) -> [ChunkLocation] {
         state.withLock { state in
             var found: [ChunkLocation] = []
-            _ = ChunkIndex.firstLocation(id, state) {
+            _ = firstLocation(id, state) {
                 found.append($0)
                 return false
             }
             guard found.count > 1 else { return found }
             return found.sorted { left, right in
-                let counting = (state.packs[Int(left.pack)].isCounting, state.packs[Int(right.pack)].isCounting)
+                let counting = (counts(left.pack, state), counts(right.pack, state))
                 return counting.0 == counting.1 ? left.pack < right.pack : counting.0
             }
         }
     }
 
-    package func pack(_ ordinal: UInt32) -> PackRecord { state.withLock { $0.packs[Int(ordinal)] } }
+    /// - Precondition: the ordinal is one that a location named.
+    package func pack(_ ordinal: UInt32) -> PackRecord {
+        state.withLock { state in
+            if ordinal >= runPackCount { return state.packs[Int(ordinal - runPackCount)] }
+            if let known = state.decoded[ordinal] { return known }
+            guard let run = runs.last(where: { $0.firstOrdinal <= ordinal }),
+                let record = ChunkIndex.decode(run, Int(ordinal - run.firstOrdinal), isCounting: state.runPackCounts[Int(ordinal)])
+            else { preconditionFailure("a run was verified when it was opened, and has a record for each of its packs") }
+            if state.decoded.count >= ChunkIndex.decodedRecordCountMax { state.decoded.removeAll() }
+            state.decoded[ordinal] = record
+            return record
+        }
+    }
 
     /// Nil for a pack that is not known.
     package func ordinal(_ pack: PackID) -> UInt32? { state.withLock { $0.ordinals[pack] } }
 
-    package func contains(_ pack: PackID) -> Bool { state.withLock { $0.ordinals[pack] != nil } }
+    package func contains(_ pack: PackID) -> Bool { ordinal(pack) != nil }
 
-    package var packs: [PackRecord] { state.withLock { $0.packs } }
+    /// All packs, by ordinal.
+    package var packs: [PackRecord] {
+        let count = state.withLock { runPackCount + UInt32($0.packs.count) }
+        return (0..<count).map { pack($0) }
+    }
 
-    package var chunkCount: Int { state.withLock { $0.count } }
+    /// Entries; a chunk with several locations counts several times.
+    package var chunkCount: Int { runs.reduce(0) { $0 + $1.run.entryCount } + state.withLock { $0.count } }
 
-    /// Goes through all chunks, in no particular order; a chunk with several locations comes several times.
+    /// Goes through all entries, in no particular order.
     package func forEachLocation(_ body: (ChunkLocation) -> Void) {
+        for run in runs {
+            for index in 0..<run.run.entryCount { body(run.placed(run.run.entry(index).location)) }
+        }
         state.withLock { state in for entry in state.entries where !entry.isFree { body(entry.location) } }
     }
 
@@ -89,33 +148,50 @@ package final class ChunkIndex: Sendable {
     package func discount(_ condemned: Set<PackID>) {
         state.withLock { state in
             for index in state.packs.indices where condemned.contains(state.packs[index].id) { state.packs[index].isCounting = false }
+            for id in condemned {
+                guard let ordinal = state.ordinals[id], ordinal < runPackCount else { continue }
+                state.runPackCounts[Int(ordinal)] = false
+                state.decoded[ordinal] = nil
+            }
         }
     }
 
-    private static func firstLocation(_ id: ChunkID, _ state: borrowing State, where matches: (ChunkLocation) -> Bool) -> ChunkLocation? {
+    private func counts(_ ordinal: UInt32, _ state: borrowing State) -> Bool {
+        ordinal < runPackCount ? state.runPackCounts[Int(ordinal)] : state.packs[Int(ordinal - runPackCount)].isCounting
+    }
+
+    private func firstLocation(_ id: ChunkID, _ state: borrowing State, where matches: (ChunkLocation) -> Bool) -> ChunkLocation? {
+        let (low, high) = (id.digest.words.0, id.digest.words.1)
         let mask = state.entries.count - 1
-        var place = Int(truncatingIfNeeded: id.digest.words.0) & mask
-        while true {
+        var place = Int(truncatingIfNeeded: low) & mask
+        while !state.entries[place].isFree {
             let entry = state.entries[place]
-            if entry.isFree { return nil }
-            if entry.low == id.digest.words.0, entry.high == id.digest.words.1, matches(entry.location) { return entry.location }
+            if entry.low == low, entry.high == high, matches(entry.location) { return entry.location }
             place = (place + 1) & mask
         }
+        for run in runs {
+            if let location = run.run.firstLocation(low, high, where: { matches(run.placed($0)) }) { return run.placed(location) }
+        }
+        return nil
     }
 
-    private static func insert(_ entry: Entry, _ state: inout State) {
+    private static func decode(_ run: Run, _ ordinal: Int, isCounting: Bool) -> PackRecord? {
+        do throws(DecodingError) { return try run.run.packRecord(ordinal, isCounting: isCounting) } catch { return nil }
+    }
+
+    private static func insert(_ entry: IndexEntry, _ state: inout State) {
         if (state.count + 1) * 2 > state.entries.count { grow(&state) }
         place(entry, in: &state.entries)
         state.count += 1
     }
 
     private static func grow(_ state: inout State) {
-        var larger = [Entry](repeating: .free, count: state.entries.count * 2)
+        var larger = [IndexEntry](repeating: .free, count: state.entries.count * 2)
         for entry in state.entries where !entry.isFree { place(entry, in: &larger) }
         state.entries = larger
     }
 
-    private static func place(_ entry: Entry, in entries: inout [Entry]) {
+    private static func place(_ entry: IndexEntry, in entries: inout [IndexEntry]) {
         let mask = entries.count - 1
         var place = Int(truncatingIfNeeded: entry.low) & mask
         while !entries[place].isFree { place = (place + 1) & mask }

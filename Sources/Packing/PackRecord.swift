@@ -36,6 +36,19 @@ package struct PackRecord: Sendable {
         self.isCounting = isCounting
     }
 
+    init(
+        id: PackID, kind: PackDirectory.Kind, epoch: UInt32, byteCount: UInt64, keys: [PackDirectory.Key], segments: [SegmentPlace],
+        isCounting: Bool
+    ) {
+        self.id = id
+        self.kind = kind
+        self.epoch = epoch
+        self.byteCount = byteCount
+        self.keys = keys
+        self.segments = segments
+        self.isCounting = isCounting
+    }
+
     /// Whether the record says what `directory` says, as far as it keeps it.
     package func describes(_ directory: PackDirectory) -> Bool {
         let other = PackRecord(id: id, directory: directory, isCounting: isCounting)

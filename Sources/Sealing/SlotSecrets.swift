@@ -38,13 +38,16 @@ package struct SlotSecrets: Sendable {
     }
 
     /// The object `keys/<slot id>` that gives these secrets to who has `credential`.
-    package func seal(for credential: Credential, cost: PasswordCost) throws(SealingError) -> KeySlot {
+    ///
+    /// The salts are fresh unless an example of the format is made; never the same twice.
+    package func seal(
+        for credential: Credential, cost: PasswordCost, salt: Digest = Digest(Sodium.randomBytes(32)), derivationSalt: RandomID = Sodium.randomID()
+    ) throws(SealingError) -> KeySlot {
         let derivation: KeySlot.Derivation =
             switch credential {
             case .password: .password(operations: cost.operations, byteCount: cost.byteCount)
             case .keyFile: .keyFile
             }
-        let (salt, derivationSalt) = (Digest(Sodium.randomBytes(32)), Sodium.randomID())
         let keys = SlotKeys(stretched: try credential.stretch(derivation, salt: derivationSalt), salt: salt, derivationSalt: derivationSalt)
         var payload = encoded
         defer { payload.wipe() }

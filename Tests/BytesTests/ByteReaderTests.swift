@@ -40,6 +40,10 @@ struct ByteReaderTests {
             var reader = ByteReader([0xFF, 0xFF, 0xFF, 0xFF, 0])
             #expect(throws: DecodingError.self) { try reader.readCount(limit: limit, itemByteCount: 40, "count") }
         }
+        for (count, isTaken) in [(UInt8(2), true), (3, false)] {
+            var reader = ByteReader([count, 0, 0, 0] + [UInt8](repeating: 0, count: 80))
+            #expect(((try? reader.readCount(limit: 10, itemByteCount: 40, "count")) != nil) == isTaken)
+        }
     }
 
     @Test(arguments: [UInt64(1), 2, 3]) func `digests and ids survive writing, reading and hexadecimal`(seed: UInt64) throws {

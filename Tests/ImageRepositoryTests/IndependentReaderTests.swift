@@ -2,6 +2,7 @@ import Bytes
 import Foundation
 import ImageRepository
 import LocalStorage
+import RepositoryFormat
 import Sealing
 import Storage
 import TestSupport

@@ -9,7 +9,7 @@ struct MapGeometryTests {
     @Test(arguments: [
         (0, 0, 0), (1, 1, 0), (band - 1, 1, 0), (band, 1, 0), (band + 1, 2, 1), (255 * band, 255, 1), (256 * band - 1, 256, 1), (256 * band, 256, 1),
         (256 * band + 1, 257, 2), (257 * band, 257, 2), (65_536 * band, 65_536, 2), (65_536 * band + 1, 65_537, 3), (1 << 50, 1 << 26, 4), (1 << 48, 1 << 24, 3),
-        (1 << 48 + 1, 1 << 25, 4), (1 << 56, 1 << 32, 4),
+        (1 << 48 + 1, 1 << 24 + 1, 4), (1 << 56, 1 << 32, 4),
     ] as [(UInt64, UInt64, Int)]) func `bands and depth follow from the size`(byteCount: UInt64, bandCount: UInt64, depth: Int) {
         let geometry = MapGeometry(byteCount: byteCount)
         #expect(geometry.bandCount == bandCount)

@@ -23,6 +23,7 @@ struct PackDirectoryTests {
         #expect(Self.refusal { $0.segments[0].offset = 49 } == wrong)
         #expect(Self.refusal { $0.segments[0].offset = 0 } == wrong)
         #expect(Self.refusal { $0.segments[1].offset += 1 } == wrong)
+        #expect(Self.refusal { $0.segments[2].offset += 1 } == wrong)
         #expect(Self.refusal { $0.segments[2].offset -= 1 } == wrong)
         #expect(Self.refusal { $0.segments.swapAt(1, 2) } == wrong)
         #expect(Self.refusal { $0.packByteCount = 200 } == wrong)

@@ -69,7 +69,7 @@ struct Samples {
 
     mutating func slot(_ role: Role) -> Keyring.Slot {
         Keyring.Slot(
-            id: SlotID(id()), publicKey: bytes(32), role: role, capabilities: role.defaultCapabilities, keyDigest: digest(), label: "a \"label\"\n",
+            id: SlotID(id()), publicKey: bytes(32), role: role, capabilities: role.defaultCapabilities, keyDigest: digest(), label: "a \"label\"",
             created: "2026-03-01T12:00:00Z")
     }
 

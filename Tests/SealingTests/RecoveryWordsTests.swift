@@ -54,14 +54,14 @@ struct RecoveryWordsTests {
             let list = words.split(separator: " ")
             var refused = 0
             for first in list.indices {
-                for second in list.indices where first < second && list[first] != list[second] {
+                for second in [first + 1, first + 7] where second < list.count {
                     var swapped = list
                     swapped.swapAt(first, second)
                     // 8 bits of check: one exchange in 256 fits, and then opens nothing.
                     if let found = try? Self.parse(swapped.joined(separator: " ")) { #expect(found.secret.hexadecimal != secret) } else { refused += 1 }
                 }
             }
-            #expect(refused > 265)
+            #expect(refused > 35)
         }
     }
 

@@ -48,7 +48,7 @@ final class WriteSession {
         dataPacks = PackWriter(.data, sealer: repository.sealer, key: dataKey.record, storage: repository.storage, onStored: stored)
         mapPacks = PackWriter(.map, sealer: repository.sealer, key: nil, storage: repository.storage, onStored: stored)
         mapBuilder = SegmentBuilder(.map, sealer: repository.sealer, sessionKey: nil, writer: mapPacks, level: compressionLevel)
-        warnings = loaded.problems.map { "\($0.object): \($0.reason)" }
+        warnings = (loaded.warning.map { [$0] } ?? []) + loaded.problems.map { "\($0.object): \($0.reason)" }
     }
 
     /// Stores a map chunk unless it is there, and returns its id.

@@ -42,7 +42,7 @@ private final class CheckRun {
         let list = try repository.snapshots(includingForgotten: true)
         problems += list.problems
         try checkSessions()
-        let loaded = try repository.loadIndex()
+        let loaded = try repository.loadIndex(trustsCache: false)
         problems += loaded.problems
         checkPresence(loaded)
         try checkOrphans(loaded)

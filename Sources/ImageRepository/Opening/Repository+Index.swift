@@ -8,11 +8,15 @@ import Storage
 struct LoadedIndex {
     let index: ChunkIndex
     let problems: [Problem]
+    /// Why the cache folder could not be used.
+    let warning: String?
     let indexObjects: [ObjectInfo]
     /// Packs of both kinds that the storage lists, with their sizes.
     let listed: [ObjectName: ObjectInfo]
     /// Packs on condemned lists.
     let condemned: Set<PackID>
+    /// A condemned list that could not be read: what it condemns is not known, so nobody may write.
+    let condemnedFailure: RepositoryError?
 
     /// The listed packs by name.
     var listedPacks: [(id: PackID, info: ObjectInfo)] {
@@ -21,17 +25,22 @@ struct LoadedIndex {
 }
 
 extension Repository {
-    /// Reads all index objects, then lists packs, in this order (Ordering 3). Packs that are missing or condemned do not count.
+    /// Reads the index objects, then lists packs, in this order (Ordering 3). Packs that are missing or condemned do not count.
     ///
     /// An index object that cannot be read is a problem and not an error: what it named is found missing where it is needed.
-    func loadIndex() throws(RepositoryError) -> LoadedIndex {
+    /// - Parameter trustsCache: take what the local index has instead of reading the objects it was made from.
+    func loadIndex(trustsCache: Bool = true) throws(RepositoryError) -> LoadedIndex {
         let condemned = try readCondemned()
         var problems = condemned.problems
-        let objects = try storing { () throws(StorageError) in try storage.list(.index) }
-        var documents: [IndexDocument] = []
-        for info in objects.sorted(by: { $0.name.leaf < $1.name.leaf }) {
+        let objects = try storing { () throws(StorageError) in try storage.list(.index) }.sorted { $0.name.leaf < $1.name.leaf }
+        let local = environment.cacheFolder.map { LocalIndex(folder: "\($0)/\(id.hexadecimal)/index") }
+        let runs = trustsCache ? local?.load(listed: Set(objects.compactMap(\.indexID))) ?? [] : []
+        let covered = runs.reduce(into: Set<IndexID>()) { $0.formUnion($1.covered) }
+        var documents: [(id: IndexID, document: IndexDocument)] = []
+        for info in objects {
+            guard let id = info.indexID, !covered.contains(id) else { continue }
             do throws(RepositoryError) {
-                documents.append(try readIndex(info.name))
+                documents.append((id, try readIndex(info.name)))
             } catch {
                 if case .storage(.unavailable) = error { throw error }
                 problems.append(Problem(severity: .error, object: info.name.path, reason: error.reason))
@@ -41,13 +50,23 @@ extension Repository {
         for kind in [ObjectKind.packs, .maps] {
             for info in try storing({ () throws(StorageError) in try storage.list(kind) }) { listed[info.name] = info }
         }
-        let index = ChunkIndex()
-        for pack in documents.flatMap(\.packs) {
-            let name = pack.directory.kind == .data ? ObjectName.pack(pack.id) : .mapPack(pack.id)
-            let isThere = listed[name]?.byteCount == pack.directory.packByteCount
-            index.add(pack, isCounting: isThere && !condemned.packs.contains(pack.id))
+        func counts(_ pack: PackRecord) -> Bool {
+            listed[pack.name]?.byteCount == pack.byteCount && !condemned.packs.contains(pack.id)
         }
-        return LoadedIndex(index: index, problems: problems, indexObjects: objects, listed: listed, condemned: condemned.packs)
+        let index = ChunkIndex(runs: runs)
+        index.setCounting(counts)
+        for pack in documents.flatMap(\.document.packs) {
+            index.add(pack, isCounting: counts(PackRecord(id: pack.id, directory: pack.directory, isCounting: true)))
+        }
+        var warning: String?
+        if trustsCache, let local {
+            do throws(LocalIndexError) { try local.store(documents, beside: runs) } catch {
+                warning = "the cache folder cannot be used, so the index is read from the repository each time (\(error))"
+            }
+        }
+        return LoadedIndex(
+            index: index, problems: problems, warning: warning, indexObjects: objects, listed: listed, condemned: condemned.packs,
+            condemnedFailure: condemned.failure)
     }
 
     func readIndex(_ name: ObjectName) throws(RepositoryError) -> IndexDocument {
@@ -65,34 +84,50 @@ extension Repository {
     }
 
     /// All packs on condemned lists. A list that cannot be believed is reported and does not count.
-    private func readCondemned() throws(RepositoryError) -> (packs: Set<PackID>, problems: [Problem]) {
+    private func readCondemned() throws(RepositoryError) -> (packs: Set<PackID>, problems: [Problem], failure: RepositoryError?) {
         var packs: Set<PackID> = []
         var problems: [Problem] = []
+        var failure: RepositoryError?
         for info in try storing({ () throws(StorageError) in try storage.list(.condemned) }) where !info.name.leaf.hasSuffix(".verdict") {
             do throws(RepositoryError) {
-                let list = try readCondemnedList(info.name)
+                guard let list = try readCondemnedList(info.name) else {
+                    problems.append(Problem(severity: .error, object: info.name.path, reason: "it is signed by a slot that may not condemn packs; it is ignored"))
+                    continue
+                }
                 packs.formUnion(list.dataPacks)
                 packs.formUnion(list.mapPacks)
             } catch {
+                // One that is gone has been carried out: its packs are no longer listed.
+                if case .storage(.notFound) = error { continue }
                 if case .storage(let error) = error { throw .storage(error) }
                 problems.append(Problem(severity: .error, object: info.name.path, reason: error.reason))
+                failure = failure ?? error
             }
         }
-        return (packs, problems)
+        return (packs, problems, failure)
     }
 
-    private func readCondemnedList(_ name: ObjectName) throws(RepositoryError) -> CondemnedList {
+    /// Nil if its signer may not condemn anything.
+    private func readCondemnedList(_ name: ObjectName) throws(RepositoryError) -> CondemnedList? {
         let object = try storing { () throws(StorageError) in try storage.get(name, byteCountMax: UInt64(FormatLimits.condemnedByteCountMax)) }
         let binding = sealer.repositoryBinding(.condemnedList, name: name.path)
         let document = try sealing(name.path) { () throws(SealingError) in try sealer.open(object, binding) }
         let list = try decoding(name.path) { () throws(FormatError) in try CondemnedList(body: document.body) }
-        try sealing(name.path) { () throws(SealingError) in
+        do throws(SealingError) {
             try verifier.verify(document, binding, .capability(list.kind == "damaged" ? .write : .prune))
+            return list
+        } catch {
+            if error == .unknownSigner { return nil }
+            throw RepositoryError(error, object: name.path)
         }
-        return list
     }
 
     func segmentReader(_ index: ChunkIndex, cacheByteCount: Int = 64 << 20) -> SegmentReader {
         SegmentReader(index: index, storage: storage, sealer: sealer, dataKeys: dataKeys, cacheByteCount: cacheByteCount)
     }
+}
+
+extension ObjectInfo {
+    /// Of an index object; nil for another.
+    fileprivate var indexID: IndexID? { name.kind == .index ? Digest(hexadecimal: name.leaf).map { IndexID($0) } : nil }
 }

@@ -71,32 +71,36 @@ private struct RestoreRun: Sendable {
         return RestoreRun.joined(unreadable.withLock { $0 })
     }
 
-    /// Reads everything back and compares it with the snapshot.
+    /// Reads everything back and compares it with the snapshot. Where the target is known to be a hole, zeros are expected and nothing is read.
     func verify() throws(RepositoryError) {
         try forEachStep { step, buffers, _ throws(RepositoryError) in
             let map = try map(of: step)
-            if let map {
-                buffers.band.zero(step.bandRange)
-                _ = try BandAssembler(reader: reader).assemble(map, into: buffers.band)
-            }
+            if map == nil, target.writer.isHole(step.imageOffset..<step.imageOffset + step.byteCount) { return }
+            buffers.band.zero(map == nil ? 0..<buffers.compare.byteCapacity : step.bandRange)
+            if let map { _ = try BandAssembler(reader: reader).assemble(map, into: buffers.band) }
             var position: UInt64 = 0
             while position < step.byteCount {
                 try cancellation.check()
                 let count = Int(min(UInt64(buffers.compare.byteCapacity), step.byteCount - position))
-                let place = step.imageOffset + position
-                let read = try imaging { () throws(ImageError) in
-                    try buffers.compare.withMutableBytes(in: 0..<count) { bytes throws(ImageError) in
-                        try target.writer.read(at: place, into: &bytes)
-                    }
-                }
-                if map == nil { buffers.band.zero(0..<count) }
                 let expected = unsafe buffers.band.base + (map == nil ? 0 : step.bandRange.lowerBound + Int(position))
-                guard read == count, unsafe memcmp(buffers.compare.base, expected, count) == 0 else {
-                    throw .verificationFailed(target: targetName, offset: place)
-                }
+                try unsafe verify(expected, count, at: step.imageOffset + position, buffers.compare)
                 position += UInt64(count)
             }
         }
+    }
+
+    private func verify(
+        _ expected: UnsafeMutableRawPointer, _ count: Int, at offset: UInt64, _ compare: AlignedBuffer
+    ) throws(RepositoryError) {
+        if target.writer.isHole(offset..<offset + UInt64(count)) {
+            compare.zero(0..<count)
+        } else {
+            let read = try imaging { () throws(ImageError) in
+                try compare.withMutableBytes(in: 0..<count) { bytes throws(ImageError) in try target.writer.read(at: offset, into: &bytes) }
+            }
+            guard read == count else { throw .verificationFailed(target: targetName, offset: offset) }
+        }
+        guard unsafe memcmp(compare.base, expected, count) == 0 else { throw .verificationFailed(target: targetName, offset: offset) }
     }
 
     /// Nil for a uniform run.
