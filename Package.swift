@@ -23,7 +23,7 @@ let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let package = Package(
     name: "holdfast",
     products: [
-        .library(name: "ImageRepository", targets: ["ImageRepository", "Storage", "LocalStorage", "DiskImages"]),
+        .library(name: "ImageRepository", targets: ["ImageRepository", "Storage", "LocalStorage", "DiskImages", "Sealing", "RepositoryFormat", "Bytes"]),
         .library(name: "Kernels", targets: ["Chunking", "Compression"]),
         .executable(name: "holdfast", targets: ["CommandLineTool"]),
     ],

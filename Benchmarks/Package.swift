@@ -25,6 +25,10 @@ let package = Package(
                 .enableUpcomingFeature("ExistentialAny"),
                 .enableUpcomingFeature("MemberImportVisibility"),
             ]),
+        // The library as a program other than the tool uses it: its public API alone.
+        .executableTarget(
+            name: "library", dependencies: [.product(name: "ImageRepository", package: "holdfast")],
+            swiftSettings: [.strictMemorySafety(), .treatAllWarnings(as: .error), .enableUpcomingFeature("MemberImportVisibility")]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -97,7 +97,11 @@ private struct Scenario {
         let operations = faulty.operations
         var left = [("as it is", memory.copy()), ("all unsynchronised names lost", crashing.crashLosingEverything())]
         switch fault {
-        case .crashBefore?, .crashAfter?: left += [UInt64(1), 2].map { seed in ("names lost by seed \(seed)", crashing.crash(losing: seed)) }
+        case .crashBefore?, .crashAfter?:
+            for name in crashing.volatileNames.sorted(by: { $0.path < $1.path }) {
+                left.append(("of the unsynchronised names only \(name) kept", crashing.crash { $0 == name }))
+                left.append(("of the unsynchronised names only \(name) lost", crashing.crash { $0 != name }))
+            }
         default: break
         }
         return Run(

@@ -6,6 +6,8 @@ import TestSupport
 import Testing
 import Threading
 
+/// The limit is for a writer that leaves somebody waiting for ever.
+@Suite(.timeLimit(.minutes(1)))
 struct PackFaultTests {
     @Test(arguments: [0, 1, 2]) func `a put that fails ends the session with its error, and nobody hangs`(position: Int) throws {
         let storage = FaultInjectingStorage(MemoryStorage(objects: [:]))
@@ -65,6 +67,7 @@ struct PackFaultTests {
     }
 }
 
+@Suite(.timeLimit(.minutes(1)))
 struct SegmentCacheTests {
     @Test func `a segment is fetched once, however many ask for it at the same time`() throws {
         let fixture = PackingFixture(SlowStorage(MemoryStorage(objects: [:])))

@@ -21,7 +21,8 @@ struct PackRoundTripTests {
     @Test func `a pack is named by its digest, has a Padmé size, and says itself what is in it`() throws {
         let storage = MemoryStorage(objects: [:])
         let fixture = PackingFixture(storage)
-        let packs = try fixture.store(PackingFixture.chunks(30, seed: 2), closeByteCount: 1 << 20)
+        let packs = try fixture.store(PackingFixture.chunks(60, seed: 2), level: nil, closeByteCount: 1 << 20)
+        #expect(packs.count > 3)
         let file = PackFile(storage: storage, sealer: fixture.sealer, verifier: fixture.verifier)
         #expect(Set(storage.objects.keys) == Set(packs.map { ObjectName.pack($0.id) }))
         for pack in packs {
@@ -39,6 +40,9 @@ struct PackRoundTripTests {
                 let sealed = Array(object[Int(segment.offset)..<Int(previousEnd)])
                 #expect(unsafe sealed.withUnsafeBytes { unsafe fixture.sealer.member.segmentDigest($0) } == segment.digest)
             }
+            // Also in a buffer that held another pack before.
+            let directoryStart = object.count - 8 - (80 + pack.directory.encoded.count + 16)
+            #expect(object[Int(previousEnd)..<directoryStart].allSatisfy { $0 == 0 })
         }
     }
 
@@ -194,8 +198,8 @@ struct SegmentFormatTests {
         #expect(throws: PackingError.self) { try Self.open(frame + frame, encodedByteCount: frame.count * 2, codec: .zstd) }
     }
 
-    @Test func `a checksum is refused even if it is right`() throws {
-        // A single raw block of 1000 bytes with the low 32 bits of their XXH64, made by the zstd library.
+    @Test func `a frame that tells of a checksum is refused before it is decoded`() throws {
+        // A single raw block of 1000 bytes; behind it would stand the low 32 bits of their XXH64.
         let header: [UInt8] = [0x28, 0xB5, 0x2F, 0xFD, 0x64, 0xE8, 0x02]
         let block: [UInt8] = [0x41, 0x1F, 0x00]
         for tail in [[0, 0, 0, 0], [0xFF, 0xFF, 0xFF, 0xFF]] as [[UInt8]] {

@@ -201,6 +201,13 @@ private final class BackupRun {
 
     // MARK: The manifest
 
+    /// One more than the highest. A snapshot that cannot be read now may be the highest, so room is left for each of them: `latest`
+    /// must not go back to an older one when it can be read again.
+    private var nextOrdinal: UInt64 {
+        let unreadable = Set(known.problems.map(\.object)).intersection(known.problems.flatMap(\.snapshots).map { "snapshots/\($0)" })
+        return (known.snapshots.map(\.manifest.ordinal).max() ?? 0) + UInt64(unreadable.count) + 1
+    }
+
     private func makeManifest(
         _ images: [ImageRecord], parent: SnapshotID?, unreadable: [Range<UInt64>], storedByteCount: UInt64
     ) -> Manifest {
@@ -218,7 +225,7 @@ private final class BackupRun {
             snapshot: session.id, parent: parent, host: host, machineID: repository.environment.machineID, startTime: startTime,
             endTime: repository.timestamp, tool: repository.environment.tool, tags: options.tags, description: options.description,
             images: images, attachments: [], counters: counts, isComplete: unreadable.isEmpty,
-            ordinal: (known.snapshots.map(\.manifest.ordinal).max() ?? 0) + 1,
+            ordinal: nextOrdinal,
             heads: own.filter { $0.manifest.ordinal == newest }.map { Manifest.Head(snapshot: $0.id, digest: $0.digest) },
             seen: Manifest.Seen(known.snapshots.map(\.id)), keyringNumber: repository.keyrings.current.number, requiredFeatures: .none)
     }

@@ -55,7 +55,7 @@ extension Repository {
         let remaining = keyrings.current.slots.filter { $0.id != id } + (adding.map { [$0] } ?? [])
         guard keyrings.current.retired.count < FormatLimits.slotCountMax else { throw .invalid("a repository remembers at most \(FormatLimits.slotCountMax) removed keys") }
         guard remaining.contains(where: { $0.role == .full }) else { throw .invalid("slot \(id) is the last one of role full; without it nothing could be restored") }
-        let accepted = try snapshots(includingForgotten: true).snapshots.filter { $0.slot == id }
+        let accepted = try everySnapshot().filter { $0.slot == id }
             .map { Keyring.RetiredSlot.AcceptedManifest(snapshot: $0.id, digest: $0.digest) }
         try keyrings.append(
             { keyring in
@@ -65,6 +65,25 @@ extension Repository {
         try pin()
         // Only after the keyring without it is durable.
         try storing { () throws(StorageError) in try storage.delete(.key(id)) }
+    }
+
+    /// All snapshots that can be believed. Unlike a listing it throws where the storage does not answer: a manifest that is passed over
+    /// when its slot is removed is never accepted again.
+    private func everySnapshot() throws(RepositoryError) -> [Snapshot] {
+        let list = try snapshots(includingForgotten: true)
+        var all = list.snapshots
+        for id in Set(list.problems.flatMap(\.snapshots)).subtracting(all.map(\.id.hexadecimal)).compactMap({ SnapshotID(hexadecimal: $0) }) {
+            do throws(RepositoryError) {
+                if let snapshot = try readSnapshot(id, nil) { all.append(snapshot) }
+            } catch {
+                switch error {
+                case .storage(.notFound), .storage(.tooLarge): continue
+                case .storage: throw error
+                default: continue
+                }
+            }
+        }
+        return all
     }
 
     private func demandRootKey(to operation: String) throws(RepositoryError) -> (DataKeyPair, SigningKey) {

@@ -1,0 +1,149 @@
+import DiskImages
+import Dispatch
+import ImageFixtures
+@testable import ImageRepository
+import RepositoryFormat
+import Storage
+import Synchronization
+import Testing
+import TestSupport
+
+struct ConcurrentUseTests {
+    @Test func `two backups at once are both kept, and the third names both`() throws {
+        let fixture = try RepositoryFixture()
+        let contents = (0..<2).map { TestImages.random(byteCount: 2_000_000, seed: 61) + TestImages.random(byteCount: 200_000, seed: UInt64(62 + $0)) }
+        let failures = Mutex<[String]>([])
+        let meeting = Meeting(2)
+        DispatchQueue.concurrentPerform(iterations: 2) { number in
+            do {
+                // Both have registered and read the index before either stores anything.
+                _ = try fixture.backup(WaitingReader(MemoryImageReader(contents[number]), meeting), name: "disk \(number)")
+            } catch { failures.withLock { $0.append("\(error)") } }
+        }
+        #expect(failures.withLock { $0 } == [])
+        let snapshots = try fixture.repository.snapshots().snapshots
+        #expect(snapshots.map(\.manifest.ordinal) == [1, 1])
+        for snapshot in snapshots {
+            #expect(try fixture.restore(snapshot) == contents[snapshot.manifest.images[0].name == "disk 0" ? 0 : 1])
+        }
+        let third = try fixture.backup(contents[0], name: "disk 0").snapshot
+        #expect(Set(third.manifest.heads.map(\.snapshot)) == Set(snapshots.map(\.id)))
+        #expect(third.manifest.ordinal == 2)
+        #expect(third.manifest.counters.newByteCount == 0)
+        #expect(try fixture.check(.all).problems == [])
+        // What both stored at the same moment is there twice at most, and from then on it is found.
+        #expect(try fixture.repository.statistics().chunkByteCount < 2 * 2_200_000 + 65_536)
+    }
+
+    @Test func `a read-only repository refuses a backup and gives everything back`() throws {
+        let memory = MemoryStorage()
+        let fixture = try RepositoryFixture(memory)
+        let bytes = TestImages.random(byteCount: 200_000, seed: 64)
+        _ = try fixture.backup(bytes)
+        let before = memory.objects
+        let reading = try RepositoryFixture(opening: ReadOnlyStorage(memory), like: fixture)
+        let error = #expect(throws: RepositoryError.self) { try reading.backup(bytes) }
+        guard case .storage(.accessDenied)? = error else { Issue.record("\(String(describing: error))"); return }
+        let snapshots = try reading.repository.snapshots().snapshots
+        #expect(try snapshots.map { try reading.restore($0) } == [bytes])
+        #expect(try reading.check(.all).problems == [])
+        #expect(try reading.repository.statistics().snapshotCount == 1)
+        #expect(memory.objects == before)
+    }
+
+    @Test(arguments: [ObjectKind.packs, .maps]) func `a storage that loses what it took makes no snapshot`(kind: ObjectKind) throws {
+        let memory = MemoryStorage()
+        let fixture = try RepositoryFixture(memory)
+        let losing = try RepositoryFixture(opening: LosingStorage(memory, kind), like: fixture)
+        let error = #expect(throws: RepositoryError.self) { try losing.backup(TestImages.random(byteCount: 50_000, seed: 67)) }
+        guard case .damaged(let object, _)? = error else { Issue.record("\(String(describing: error))"); return }
+        #expect(object.hasPrefix(kind.rawValue))
+        #expect(try fixture.repository.snapshots(includingForgotten: true).snapshots.isEmpty)
+        #expect(try memory.list(.index).isEmpty)
+        #expect(try fixture.check(.all).isClean)
+    }
+
+    @Test(arguments: [UInt64(0), 2000, 30_000, 150_000, 230_000]) func `a full storage makes no snapshot and harms none`(room: UInt64) throws {
+        let memory = MemoryStorage()
+        let faulty = FaultInjectingStorage(memory)
+        let fixture = try RepositoryFixture(faulty)
+        let old = TestImages.random(byteCount: 50_000, seed: 65)
+        let first = try fixture.backup(old).snapshot
+        faulty.fill(after: room)
+        let bytes = TestImages.random(byteCount: 220_000, seed: 66)
+        let error = #expect(throws: RepositoryError.self) { try fixture.backup(bytes) }
+        guard case .storage(.full)? = error else { Issue.record("\(String(describing: error))"); return }
+        #expect(try fixture.restore(first) == old)
+        #expect(try fixture.check(.all).isClean)
+        faulty.reset()
+        #expect(try fixture.restore(try fixture.backup(bytes).snapshot) == bytes)
+        #expect(try fixture.repeatedChunkCount() == 0)
+        #expect(try fixture.repository.snapshots().snapshots.count == 2)
+    }
+}
+
+/// Lets threads go on only when all have come.
+private final class Meeting: Sendable {
+    private let missing: Mutex<Int>
+    init(_ count: Int) { missing = Mutex(count) }
+
+    func attend() {
+        missing.withLock { $0 -= 1 }
+        while missing.withLock({ $0 > 0 }) { _ = DispatchSemaphore(value: 0).wait(timeout: .now() + .milliseconds(2)) }
+    }
+}
+
+private final class WaitingReader: ImageReader {
+    private let wrapped: MemoryImageReader
+    private let meeting: Meeting
+    private let hasMet = Mutex(false)
+
+    init(_ wrapped: MemoryImageReader, _ meeting: Meeting) { (self.wrapped, self.meeting) = (wrapped, meeting) }
+
+    var byteCount: UInt64 { wrapped.byteCount }
+    func extent(at offset: UInt64) throws(ImageError) -> ImageExtent { try wrapped.extent(at: offset) }
+
+    func read(at offset: UInt64, into bytes: inout MutableSpan<UInt8>) throws(ImageError) -> Int {
+        let isFirst = hasMet.withLock { met in
+            defer { met = true }
+            return !met
+        }
+        if isFirst { meeting.attend() }
+        return try wrapped.read(at: offset, into: &bytes)
+    }
+}
+
+/// Says that packs of one kind are stored, and drops them.
+private final class LosingStorage: StorageBackend {
+    private let wrapped: MemoryStorage
+    private let kind: ObjectKind
+    init(_ wrapped: MemoryStorage, _ kind: ObjectKind) { (self.wrapped, self.kind) = (wrapped, kind) }
+
+    var place: String { wrapped.place }
+    var capabilities: StorageCapabilities { wrapped.capabilities }
+    func prepare() throws(StorageError) { try wrapped.prepare() }
+    func put(_ name: ObjectName, _ bytes: Span<UInt8>) throws(StorageError) -> PutOutcome { name.kind == kind ? .created : try wrapped.put(name, bytes) }
+    func barrier() throws(StorageError) { try wrapped.barrier() }
+    func delete(_ name: ObjectName) throws(StorageError) { try wrapped.delete(name) }
+    func get(_ name: ObjectName, byteCountMax: UInt64) throws(StorageError) -> [UInt8] { try wrapped.get(name, byteCountMax: byteCountMax) }
+    func get(_ name: ObjectName, range: Range<UInt64>) throws(StorageError) -> [UInt8] { try wrapped.get(name, range: range) }
+    func stat(_ name: ObjectName) throws(StorageError) -> ObjectInfo? { try wrapped.stat(name) }
+    func list(_ kind: ObjectKind) throws(StorageError) -> [ObjectInfo] { try wrapped.list(kind) }
+}
+
+/// Permissions as on a medium that is mounted read-only.
+private final class ReadOnlyStorage: StorageBackend {
+    private let wrapped: MemoryStorage
+    init(_ wrapped: MemoryStorage) { self.wrapped = wrapped }
+
+    var place: String { wrapped.place }
+    var capabilities: StorageCapabilities { wrapped.capabilities }
+    func prepare() throws(StorageError) { throw .accessDenied(object: place, reason: "read-only") }
+    func put(_ name: ObjectName, _ bytes: Span<UInt8>) throws(StorageError) -> PutOutcome { throw .accessDenied(object: name.path, reason: "read-only") }
+    func barrier() throws(StorageError) {}
+    func delete(_ name: ObjectName) throws(StorageError) { throw .accessDenied(object: name.path, reason: "read-only") }
+    func get(_ name: ObjectName, byteCountMax: UInt64) throws(StorageError) -> [UInt8] { try wrapped.get(name, byteCountMax: byteCountMax) }
+    func get(_ name: ObjectName, range: Range<UInt64>) throws(StorageError) -> [UInt8] { try wrapped.get(name, range: range) }
+    func stat(_ name: ObjectName) throws(StorageError) -> ObjectInfo? { try wrapped.stat(name) }
+    func list(_ kind: ObjectKind) throws(StorageError) -> [ObjectInfo] { try wrapped.list(kind) }
+}
