@@ -19,7 +19,6 @@ def test_a_bootable_disk_comes_back_and_boots(repository: Repository, tmp_path: 
     disk, target = Path(str(DISK)), tmp_path / "restored.img"
     summary = repository.backup(disk)
     print("backup:", summary["milliseconds"], "ms; repository:", folder_byte_count(repository.folder), "bytes")
-    assert summary["snapshot"]["images"][0]["volume_count"] > 1
     before = folder_byte_count(repository.folder)
     again = repository.backup(disk)
     assert again["data_pack_count"] == 0 and folder_byte_count(repository.folder) - before < 1 << 20

@@ -50,3 +50,18 @@ def test_a_restore_and_a_check_run_beside_a_backup(repository: Repository, tmp_p
         repository.check("--read-data").require(0)
     finish(backup).require(0)
     repository.require_equal("latest", second, tmp_path / "back.img")
+
+
+def test_of_two_inits_at_once_one_makes_the_repository(repository: Repository, tmp_path: Path) -> None:
+    image = make_image(tmp_path / "disk.img", MIB)
+    for round_number in range(4):
+        folder = tmp_path / f"contested-{round_number}"
+        key_files = [tmp_path / f"{round_number}-{number}.key" for number in range(2)]
+        processes = [repository.program.start("init", "-r", folder, "--key-file", key_file) for key_file in key_files]
+        outcomes = [finish(process) for process in processes]
+        winners = [key_file for key_file, outcome in zip(key_files, outcomes) if outcome.status == 0]
+        assert len(winners) == 1, [outcome.text for outcome in outcomes]
+        assert all(outcome.status in (0, 1) for outcome in outcomes)
+        new = Repository(repository.program, folder, winners[0])
+        new.require_equal(new.snapshot(image), image, tmp_path / "back.img")
+        new.require_clean()

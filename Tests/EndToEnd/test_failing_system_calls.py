@@ -34,12 +34,10 @@ def test_a_backup_whose_storage_fails_loses_nothing(repository: Repository, tmp_
     assert repository.run("restore", first, "-").require(0).output_bytes == original
 
 
-@pytest.mark.parametrize("call", ["pwrite64", "fdatasync", "fsync"])
+@pytest.mark.parametrize("call", ["pwrite64", "fsync"])
 def test_a_restore_whose_target_fails_says_so(repository: Repository, tmp_path: Path, call: str) -> None:
     repository.snapshot(make_image(tmp_path / "disk.img", MIB))
     outcome = run_failing(repository, call, "EIO", "1+", "restore", "latest", str(tmp_path / "back.img"))
-    if outcome.status == 0:
-        pytest.skip(f"a restore makes no {call} call")
     assert str(tmp_path / "back.img") in outcome.require(1).errors and "must not be used" in outcome.errors
 
 

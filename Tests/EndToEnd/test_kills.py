@@ -38,7 +38,6 @@ def test_an_interrupted_backup_ends_with_130_and_the_next_reuses_what_was_stored
 def test_an_interrupted_restore_ends_with_130_and_says_that_the_target_is_not_complete(repository: Repository, tmp_path: Path) -> None:
     image = make_image(tmp_path / "disk.img", 256 * MIB)
     repository.snapshot(image)
-    os.mkfifo(tmp_path / "pipe")
     # Standard output that nobody reads holds the restore up.
     process = repository.program.start(*repository.arguments("restore", "latest", "-"))
     time.sleep(1)
