@@ -112,6 +112,11 @@ private final class BackupRun {
         let (manifest, digest) = try session.commit { storedByteCount throws(RepositoryError) in
             makeManifest(content.images, parent: parent, unreadable: content.unreadable.map(\.range), storedByteCount: storedByteCount)
         }
+        let pins = Pins(rootPublicKey: repository.secrets.rootPublicKey, keyringNumber: repository.keyrings.current.number, lastSnapshot: manifest.snapshot)
+        do throws(RepositoryError) {
+            // Opening has warned already if the state folder cannot be used.
+            _ = try Pins.check(pins, repository.id, folder: repository.environment.stateFolder)
+        } catch { warnings.append("\(error)") }
         return BackupReport(
             snapshot: Snapshot(manifest: manifest, digest: digest, slot: repository.slot, isForgotten: false, isProtected: false),
             warnings: warnings, unreadable: content.unreadable, dataPackCount: session.dataPacks.packCount,

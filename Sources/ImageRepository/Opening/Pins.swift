@@ -2,10 +2,12 @@ import Bytes
 import RepositoryFormat
 
 /// What this machine has seen of a repository, kept in the state folder: an attacker who puts an older keyring or another
-/// root key in place is found out.
+/// root key in place, or takes away the newest snapshot, is found out.
 struct Pins: Equatable {
     var rootPublicKey: [UInt8]
     var keyringNumber: UInt64
+    /// The last that this machine committed.
+    var lastSnapshot: SnapshotID?
 
     private static let fileByteCountMax = 4096
 
@@ -18,12 +20,19 @@ struct Pins: Equatable {
         return try decoding(path) { () throws(FormatError) in
             let json = try JSONValue(parsing: bytes)
             guard let key = Hexadecimal.decode(try json.string("root_public_key")), key.count == 32 else { throw .member("root_public_key") }
-            return Pins(rootPublicKey: key, keyringNumber: try json.count("keyring", limit: UInt64(Int64.max)))
+            let last = try json.optionalString("last_snapshot")
+            guard last == nil || last.flatMap({ SnapshotID(hexadecimal: $0) }) != nil else { throw .member("last_snapshot") }
+            return Pins(
+                rootPublicKey: key, keyringNumber: try json.count("keyring", limit: UInt64(Int64.max)),
+                lastSnapshot: last.flatMap { SnapshotID(hexadecimal: $0) })
         }
     }
 
     func write(_ repository: RepositoryID, in folder: String) throws(RepositoryError) {
-        let json: JSONValue = ["root_public_key": .string(Hexadecimal.encode(rootPublicKey)), "keyring": .count(keyringNumber)]
+        let json: JSONValue = [
+            "root_public_key": .string(Hexadecimal.encode(rootPublicKey)), "keyring": .count(keyringNumber),
+            "last_snapshot": .text(lastSnapshot?.hexadecimal),
+        ]
         try PrivateFile.replace(Pins.path(repository, in: folder), with: json.encoded)
     }
 
@@ -43,7 +52,9 @@ struct Pins: Equatable {
                     throw .rolledBack(reason: "its keyring is number \(current.keyringNumber), and this machine has seen number \(known.keyringNumber): keys may have been put back; pins are in \(folder)")
                 }
             }
-            if known != current { try current.write(repository, in: folder) }
+            var next = current
+            next.lastSnapshot = current.lastSnapshot ?? known?.lastSnapshot
+            if known != next { try next.write(repository, in: folder) }
             return nil
         } catch {
             if case .rolledBack = error { throw error }
