@@ -100,7 +100,7 @@ struct RestoreCommand: Command {
         } catch {
             var failure = error
             // A file that the restore made is removed again; anything else is left as it is.
-            let isGone = !isStream && unsafe access(target, F_OK) != 0
+            let isGone = unsafe !isStream && access(target, F_OK) != 0
             failure.message += isGone ? "; \(targetName) was removed again" : "; \(targetName) is not complete and must not be used"
             throw failure
         }
