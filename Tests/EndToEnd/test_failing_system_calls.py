@@ -38,7 +38,7 @@ def test_a_backup_whose_storage_fails_loses_nothing(repository: Repository, tmp_
 def test_a_restore_whose_target_fails_says_so(repository: Repository, tmp_path: Path, call: str) -> None:
     repository.snapshot(make_image(tmp_path / "disk.img", MIB))
     outcome = run_failing(repository, call, "EIO", "1+", "restore", "latest", str(tmp_path / "back.img"))
-    assert str(tmp_path / "back.img") in outcome.require(1).errors and "must not be used" in outcome.errors
+    assert str(tmp_path / "back.img") in outcome.require(1).errors and "was removed again" in outcome.errors
 
 
 def test_a_repository_that_cannot_be_listed_is_not_taken_for_empty(repository: Repository, tmp_path: Path) -> None:

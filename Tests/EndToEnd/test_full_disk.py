@@ -72,7 +72,7 @@ def test_a_restore_to_a_full_disk_leaves_nothing_that_looks_complete(
     target = folder / "back.img"
     outcome = repository.run("restore", "latest", target).require(1)
     assert str(target) in outcome.errors and "no space" in outcome.errors.lower()
-    assert "must not be used" in outcome.errors
+    assert "was removed again" in outcome.errors
     assert not target.exists()
 
 
