@@ -58,11 +58,11 @@ let package = Package(
             ],
             swiftSettings: settings),
 
-        tests("Chunking", ["CSodium"]),
+        tests("Chunking", ["CSodium", "TestSupport"]),
         tests("CommandLineTool", [
             "Bytes", "DiskImages", "ImageRepository", "RepositoryFormat", "Sealing", "Storage", .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ]),
-        tests("Compression", ["CZstd"]),
+        tests("Compression", ["CZstd", "TestSupport"]),
         // Support shared by test targets; part of no product.
         .target(name: "TestSupport", dependencies: ["Bytes", "Storage"], path: "Tests/TestSupport", swiftSettings: settings),
         tests("Bytes", ["TestSupport"]),

@@ -1,67 +1,5 @@
 public import Bytes
 
-/// How a segment's plaintext was encoded before it was sealed.
-public enum Codec: UInt8, Sendable {
-    case raw = 0
-    case zstd = 1
-}
-
-/// Where the pieces of a pack stand. Section: Specs/format/pack.md.
-///
-///     offset  size  field
-///          0    48  header, with the salt of the directory
-///         48     …  segments, one after another
-///          …     …  zeros up to a Padmé size
-///          …     n  sealed directory
-///         −8     4  n
-///         −4     4  "HFPD"
-public enum PackLayout {
-    public static let trailerByteCount = 8
-    public static let trailerMagic: [UInt8] = Array("HFPD".utf8)
-    /// Salt before, tag behind the ciphertext of each segment.
-    public static let segmentOverheadByteCount = 48
-    public static let tagByteCount = 16
-    /// Bytes at which a data pack and a map pack are closed.
-    public static let dataPackByteCount = 32 << 20
-    public static let mapPackByteCount = 8 << 20
-    /// Decoded bytes of a segment, unless one larger chunk stands alone in it.
-    public static let segmentByteCount = 1 << 20
-    /// Segments with fewer chunks or fewer decoded bytes are small: their stored size is padded.
-    public static let smallSegmentChunkCount = 4
-    public static let smallSegmentByteCount = 256 << 10
-    public static let smallSegmentStep = 16 << 10
-
-    /// Padmé: rounds up so that only the leading bits of a length are told. (Nikitin et al., PoPETs 2019.)
-    public static func padme(_ byteCount: Int) -> Int {
-        guard byteCount > 1 else { return byteCount }
-        let exponent = Int.bitWidth - 1 - byteCount.leadingZeroBitCount
-        let significant = Int.bitWidth - exponent.leadingZeroBitCount
-        let mask = (1 << (exponent - significant)) - 1
-        return (byteCount + mask) & ~mask
-    }
-
-    /// What encoded bytes are padded to before sealing, so that a small segment does not betray a chunk's length.
-    public static func paddedByteCount(encoded: Int, decoded: Int, chunkCount: Int) -> Int {
-        guard chunkCount < smallSegmentChunkCount || decoded < smallSegmentByteCount else { return encoded }
-        let sealed = encoded + segmentOverheadByteCount
-        return (sealed + smallSegmentStep - 1) / smallSegmentStep * smallSegmentStep - segmentOverheadByteCount
-    }
-
-    /// The byte count of the sealed directory that a pack's last 8 bytes tell.
-    public static func directoryByteCount(trailer: ArraySlice<UInt8>, packByteCount: UInt64) throws(FormatError) -> Int {
-        let (byteCount, magic) = try decodingLayout { () throws(DecodingError) in
-            var reader = ByteReader(trailer)
-            let byteCount = Int(try reader.readUInt32("directory byte count"))
-            return (byteCount, try reader.read(byteCount: 4, "trailer magic"))
-        }
-        guard magic.elementsEqual(trailerMagic) else { throw .layout(.invalid(field: "trailer magic")) }
-        guard byteCount <= FormatLimits.directoryByteCountMax,
-            UInt64(byteCount + ObjectHeader.byteCount + trailerByteCount) <= packByteCount
-        else { throw .layout(.outOfBounds(field: "directory byte count")) }
-        return byteCount
-    }
-}
-
 /// The sealed, signed table of contents of a pack.
 ///
 ///     offset  size  field
@@ -77,25 +15,6 @@ public enum PackLayout {
 ///          …   32c  column of ids of all c chunks, in the order of segments
 ///          …    4c  column of byte counts of all chunks
 public struct PackDirectory: Equatable, Sendable {
-    /// The data key of a writing session, sealed to those who may read data.
-    public struct Key: Hashable, Sendable {
-        public struct Recipient: Hashable, Sendable {
-            /// First 16 bytes of the BLAKE2b-256 of the data public key.
-            public var id: RandomID
-            /// `crypto_box_seal` of the 32-byte key.
-            public var sealedKey: [UInt8]
-
-            public init(id: RandomID, sealedKey: [UInt8]) { (self.id, self.sealedKey) = (id, sealedKey) }
-        }
-
-        public static let sealedByteCount = 80
-
-        public var id: SessionKeyID
-        public var recipients: [Recipient]
-
-        public init(id: SessionKeyID, recipients: [Recipient]) { (self.id, self.recipients) = (id, recipients) }
-    }
-
     public struct Chunk: Equatable, Sendable {
         public var id: ChunkID
         public var byteCount: UInt32
@@ -163,25 +82,16 @@ public struct PackDirectory: Equatable, Sendable {
 
     /// Bytes of an encoded directory, known before it is made.
     public static func encodedByteCount(keys: [Key], segmentCount: Int, chunkCount: Int) -> Int {
-        let keyByteCount = keys.reduce(0) { $0 + 18 + $1.recipients.count * (RandomID.byteCount + Key.sealedByteCount) }
-        return 24 + keyByteCount + segmentCount * Segment.byteCount + chunkCount * 36
+        20 + byteCount(of: keys) + segmentCount * Segment.byteCount + chunkCount * 36
     }
 
     public var encoded: [UInt8] {
         let chunkCount = segments.reduce(0) { $0 + $1.chunks.count }
-        var writer = ByteWriter(reservingByteCount: 64 + keys.count * 200 + segments.count * Segment.byteCount + chunkCount * 36)
+        var writer = ByteWriter(reservingByteCount: PackDirectory.encodedByteCount(keys: keys, segmentCount: segments.count, chunkCount: chunkCount))
         writer.write([kind.rawValue, 0, 0, 0])
         writer.write(epoch)
         writer.write(packByteCount)
-        writer.write(UInt32(keys.count))
-        for key in keys {
-            writer.write(key.id.id)
-            writer.write(UInt16(key.recipients.count))
-            for recipient in key.recipients {
-                writer.write(recipient.id)
-                writer.write(recipient.sealedKey)
-            }
-        }
+        PackDirectory.write(keys, to: &writer)
         writer.write(UInt32(segments.count))
         for segment in segments {
             writer.write(segment.offset)
@@ -227,23 +137,6 @@ public struct PackDirectory: Equatable, Sendable {
             guard covered == Int(segments[index].decodedByteCount) else { throw .invalid(field: "sum of chunk byte counts") }
         }
         try reader.finish()
-    }
-
-    private static func readKeys(_ reader: inout ByteReader) throws(DecodingError) -> [Key] {
-        let count = try reader.readCount(limit: FormatLimits.keysPerPackMax, itemByteCount: 18, "key count")
-        var keys: [Key] = []
-        for _ in 0..<count {
-            var key = Key(id: SessionKeyID(try reader.readRandomID("session key id")), recipients: [])
-            let recipientCount = Int(try reader.readUInt16("recipient count"))
-            guard recipientCount > 0, recipientCount <= FormatLimits.recipientsPerKeyMax else { throw .outOfBounds(field: "recipient count") }
-            for _ in 0..<recipientCount {
-                let id = try reader.readRandomID("recipient id")
-                guard !key.recipients.contains(where: { $0.id == id }) else { throw .invalid(field: "recipient id") }
-                key.recipients.append(.init(id: id, sealedKey: Array(try reader.read(byteCount: Key.sealedByteCount, "sealed key"))))
-            }
-            keys.append(key)
-        }
-        return keys
     }
 
     /// Segments with as many empty chunks as they will have; ids and byte counts stand in the columns behind.

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import Chunking
@@ -6,7 +7,7 @@ struct BandCutterTests {
     private let small = ChunkerParameters(uncheckedAverageByteCount: 1024)
 
     /// Bytes with data of several kinds and zeros at aligned and unaligned places.
-    private func patchwork(_ generator: inout SplitMix64) -> [UInt8] {
+    private func patchwork(_ generator: inout SeededGenerator) -> [UInt8] {
         var bytes: [UInt8] = []
         for _ in 0..<Int.random(in: 0...5, using: &generator) {
             let byteCount = Int.random(in: 1...6000, using: &generator)
@@ -25,7 +26,7 @@ struct BandCutterTests {
         var zeroCount = 0
         var dataCount = 0
         for seed in UInt64(0)..<300 {
-            var generator = SplitMix64(seed: seed)
+            var generator = SeededGenerator(seed: seed)
             let table = generator.table()
             let bytes = patchwork(&generator)
             let found = pieces(of: bytes, table: table, parameters: small)
@@ -38,7 +39,7 @@ struct BandCutterTests {
 
     @Test func `pieces from any position to any limit equal those of the reference over that part`() {
         for seed in UInt64(0)..<500 {
-            var generator = SplitMix64(seed: seed)
+            var generator = SeededGenerator(seed: seed)
             let table = generator.table()
             let bytes = patchwork(&generator)
             guard bytes.count > 1 else { continue }
@@ -57,13 +58,13 @@ struct BandCutterTests {
     }
 
     @Test func `a band of zeros is one piece`() {
-        var generator = SplitMix64(seed: 1)
+        var generator = SeededGenerator(seed: 1)
         let bytes = [UInt8](repeating: 0, count: 16 * 4096 + 5)
         #expect(pieces(of: bytes, table: generator.table(), parameters: .standard) == [.zero(0..<bytes.count)])
     }
 
     @Test func `zeros that fill no aligned block stay part of a chunk`() {
-        var generator = SplitMix64(seed: 2)
+        var generator = SeededGenerator(seed: 2)
         let table = generator.table()
         var bytes = generator.bytes(12288).map { $0 | 1 }
         for position in 1...8190 { bytes[position] = 0 }
@@ -72,7 +73,7 @@ struct BandCutterTests {
 
     @Test func `after an insertion the cuts fall in the same places of the content again`() {
         for seed in UInt64(0)..<40 {
-            var generator = SplitMix64(seed: seed)
+            var generator = SeededGenerator(seed: seed)
             let table = generator.table()
             let bytes = generator.bytes(64 * 1024)
             let inserted = generator.bytes(Int.random(in: 1...100, using: &generator))

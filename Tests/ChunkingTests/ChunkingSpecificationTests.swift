@@ -1,5 +1,6 @@
 import CSodium
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Chunking
@@ -24,7 +25,7 @@ struct ChunkingSpecificationTests {
 
     /// The band that the page describes.
     private func band() -> [UInt8] {
-        var generator = SplitMix64(seed: 1)
+        var generator = SeededGenerator(seed: 1)
         var bytes = generator.bytes(1_000_000)
         bytes.replaceSubrange(300_000..<320_000, with: [UInt8](repeating: 0, count: 20_000))
         bytes.replaceSubrange(500_000..<700_000, with: [UInt8](repeating: 0x55, count: 200_000))

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import Chunking
@@ -8,7 +9,7 @@ struct CutPointTests {
 
     @Test func `cuts equal the slow reference over random and low-entropy bytes`() {
         for seed in UInt64(0)..<2000 {
-            var generator = SplitMix64(seed: seed)
+            var generator = SeededGenerator(seed: seed)
             let table = generator.table()
             let byteCount = Int.random(in: 0...1400, using: &generator)
             let alphabet = [UInt8(1), 2, 16, 255][Int(seed % 4)]
@@ -25,7 +26,7 @@ struct CutPointTests {
     @Test(arguments: [0, 1, 63, 64, 127, 128, 129, 130, 191, 192, 193, 1023, 1024, 1025, 1026, 2048])
     func `cuts equal the slow reference for runs around every boundary`(byteCount: Int) {
         for seed in UInt64(0)..<25 {
-            var generator = SplitMix64(seed: seed)
+            var generator = SeededGenerator(seed: seed)
             let table = generator.table()
             let bytes = generator.bytes(byteCount)
             let reference = ReferenceChunker(table: table, average: 256)
@@ -52,7 +53,7 @@ struct CutPointTests {
 
     @Test func `a cut depends on the chunk's own bytes only`() {
         for seed in UInt64(0)..<300 {
-            var generator = SplitMix64(seed: seed)
+            var generator = SeededGenerator(seed: seed)
             let table = generator.table()
             let chunk = generator.bytes(1100)
             let prefix = generator.bytes(Int.random(in: 0...300, using: &generator))
@@ -65,7 +66,7 @@ struct CutPointTests {
 
     @Test func `chunks have the nominal size on average`() {
         for (average, byteCount) in [(4096, 4 << 20), (32 * 1024, 12 << 20)] {
-            var generator = SplitMix64(seed: 3)
+            var generator = SeededGenerator(seed: 3)
             let table = generator.table()
             let bytes = generator.bytes(byteCount)
             let parameters = ChunkerParameters(uncheckedAverageByteCount: average)

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import Chunking
@@ -31,7 +32,7 @@ struct ZeroBlocksTests {
 
     @Test func `the first block of a kind is found from and up to any block`() {
         for seed in UInt64(0)..<12 {
-            var generator = SplitMix64(seed: seed)
+            var generator = SeededGenerator(seed: seed)
             let isZero = (0..<200).map { _ in UInt64.random(in: 0..<40, using: &generator) < seed * 4 }
             var bytes = [UInt8](repeating: 0, count: isZero.count * 4096)
             for (block, isZero) in isZero.enumerated() where !isZero { bytes[block * 4096 + 4000] = 1 }

@@ -1,4 +1,5 @@
 import CZstd
+import TestSupport
 import Testing
 
 @testable import Compression
@@ -23,7 +24,7 @@ struct SegmentCompressionTests {
     }
 
     private func text(_ byteCount: Int) -> [UInt8] {
-        var generator = SplitMix64(seed: 5)
+        var generator = SeededGenerator(seed: 5)
         return generator.bytes(byteCount).map { UInt8(ascii: "a") + $0 % 16 }
     }
 
@@ -54,21 +55,21 @@ struct SegmentCompressionTests {
     }
 
     @Test func `incompressible segments and empty ones are left as they are`() throws {
-        var generator = SplitMix64(seed: 6)
+        var generator = SeededGenerator(seed: 6)
         for byteCount in [0, 1, 10, 4096, 1 << 20] {
             #expect(try compress(generator.bytes(byteCount)) == nil)
         }
     }
 
     @Test func `a gain of less than 3 percent is not taken, one of more is`() throws {
-        var generator = SplitMix64(seed: 7)
+        var generator = SeededGenerator(seed: 7)
         let noise = generator.bytes(100_000)
         #expect(try compress(noise + [UInt8](repeating: 0, count: 2_900)) == nil)
         #expect(try compress(noise + [UInt8](repeating: 0, count: 4_000)) != nil)
     }
 
     @Test func `one compressor serves segments of all kinds one after another`() throws {
-        var generator = SplitMix64(seed: 8)
+        var generator = SeededGenerator(seed: 8)
         for seed in 0..<60 {
             let source = text(Int.random(in: 400...200_000, using: &generator))
             if seed % 3 == 0 { #expect(try compress(generator.bytes(source.count)) == nil) }

@@ -19,9 +19,6 @@ struct KeyAddCommand: Command {
     @Option(help: "What to call the slot.")
     var label = ""
 
-    @Option(help: "How hard the new password is to guess: moderate or sensitive.")
-    var cost = CostOption.moderate
-
     @Flag(help: "Print one JSON object, as Specs/json.md describes.")
     var json = false
 
@@ -32,7 +29,7 @@ struct KeyAddCommand: Command {
         try requireFullRole(repository, to: "add keys")
         let credential = try new.credential(console)
         let slot = try repositoryCall { () throws(RepositoryError) in
-            try repository.addSlot(role: role.role, credential: credential, cost: cost.cost, label: label)
+            try repository.addSlot(role: role.role, credential: credential, cost: new.cost.cost, label: label)
         }
         console.print("Added slot \(SnapshotText.short(slot)) of role \(role.rawValue).")
         console.print(json: ["type": "summary", "operation": "key_add", "slot_id": .string(slot.hexadecimal), "role": .string(role.rawValue)])

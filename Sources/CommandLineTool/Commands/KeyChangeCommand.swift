@@ -16,9 +16,6 @@ struct KeyChangeCommand: Command {
     @OptionGroup(title: "New key")
     var new: NewCredentialOptions
 
-    @Option(help: "How hard the new password is to guess: moderate or sensitive.")
-    var cost = CostOption.moderate
-
     @Flag(help: "Print one JSON object, as Specs/json.md describes.")
     var json = false
 
@@ -29,7 +26,7 @@ struct KeyChangeCommand: Command {
         try requireFullRole(repository, to: "change keys")
         let old = repository.slot
         let credential = try new.credential(console)
-        let slot = try repositoryCall { () throws(RepositoryError) in try repository.changeCredential(to: credential, cost: cost.cost) }
+        let slot = try repositoryCall { () throws(RepositoryError) in try repository.changeCredential(to: credential, cost: new.cost.cost) }
         console.print("Slot \(SnapshotText.short(slot)) replaces \(SnapshotText.short(old)).")
         console.print(json: [
             "type": "summary", "operation": "key_change", "slot_id": .string(slot.hexadecimal), "old_slot_id": .string(old.hexadecimal),

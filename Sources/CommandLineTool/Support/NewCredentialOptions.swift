@@ -12,6 +12,9 @@ struct NewCredentialOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Use a key file; it is made if it does not exist.", valueName: "path"), completion: .file())
     var newKeyFile: String?
 
+    @Option(help: "How hard the new password is to guess: moderate or sensitive.")
+    var cost = CostOption.moderate
+
     func validate() throws {
         guard [newPasswordFile, newPasswordCommand, newKeyFile].count(where: { $0 != nil }) <= 1 else {
             throw ValidationError("Give only one of --new-password-file, --new-password-command and --new-key-file.")

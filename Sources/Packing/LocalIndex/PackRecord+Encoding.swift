@@ -2,23 +2,15 @@ import Bytes
 import RepositoryFormat
 
 extension PackRecord {
-    /// The record in a run file: id (32), kind (1), epoch (4), byte count (8), key count (4) and keys as in a directory, segment
+    /// The record in a run file: id (32), kind (1), epoch (4), byte count (8), keys as in a directory, segment
     /// count (4) and for each offset, sealed, encoded and decoded byte count (4 each), codec (1), key index (1).
     var encoded: [UInt8] {
-        var writer = ByteWriter(reservingByteCount: 64 + keys.count * 128 + segments.count * 18)
+        var writer = ByteWriter(reservingByteCount: 49 + PackDirectory.byteCount(of: keys) + segments.count * 18)
         writer.write(id.digest)
         writer.write(kind.rawValue)
         writer.write(epoch)
         writer.write(byteCount)
-        writer.write(UInt32(keys.count))
-        for key in keys {
-            writer.write(key.id.id)
-            writer.write(UInt16(key.recipients.count))
-            for recipient in key.recipients {
-                writer.write(recipient.id)
-                writer.write(recipient.sealedKey)
-            }
-        }
+        PackDirectory.write(keys, to: &writer)
         writer.write(UInt32(segments.count))
         for segment in segments {
             writer.write(segment.offset)
@@ -37,15 +29,7 @@ extension PackRecord {
         guard let kind = PackDirectory.Kind(rawValue: try reader.readUInt8("kind")) else { throw .invalid(field: "kind") }
         let epoch = try reader.readUInt32("epoch")
         let byteCount = try reader.readUInt64("byte count")
-        var keys: [PackDirectory.Key] = []
-        for _ in 0..<(try reader.readCount(limit: FormatLimits.keysPerPackMax, itemByteCount: 18, "key count")) {
-            var key = PackDirectory.Key(id: SessionKeyID(try reader.readRandomID("key id")), recipients: [])
-            for _ in 0..<(try reader.readUInt16("recipient count")) {
-                let recipient = try reader.readRandomID("recipient id")
-                key.recipients.append(.init(id: recipient, sealedKey: Array(try reader.read(byteCount: PackDirectory.Key.sealedByteCount, "sealed key"))))
-            }
-            keys.append(key)
-        }
+        let keys = try PackDirectory.readKeys(&reader)
         var segments: [SegmentPlace] = []
         let count = try reader.readCount(limit: FormatLimits.segmentsPerPackMax, itemByteCount: 18, "segment count")
         segments.reserveCapacity(count)

@@ -1,0 +1,7 @@
+import TestSupport
+
+@testable import Chunking
+
+extension SeededGenerator {
+    mutating func table() -> GearTable { GearTable(bytes(GearTable.byteCount).span) }
+}
