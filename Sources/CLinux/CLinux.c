@@ -44,6 +44,11 @@ int holdfast_try_lock(int descriptor) {
     return fcntl(descriptor, F_OFD_SETLK, &lock);
 }
 
+int holdfast_lock(int descriptor) {
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 0};
+    return fcntl(descriptor, F_OFD_SETLKW, &lock);
+}
+
 int holdfast_device_byte_count(int descriptor, uint64_t *byte_count) { return ioctl(descriptor, BLKGETSIZE64, byte_count); }
 int holdfast_device_logical_sector(int descriptor, uint32_t *byte_count) { return ioctl(descriptor, BLKSSZGET, byte_count); }
 int holdfast_device_physical_sector(int descriptor, uint32_t *byte_count) { return ioctl(descriptor, BLKPBSZGET, byte_count); }

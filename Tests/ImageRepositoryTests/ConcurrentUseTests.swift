@@ -3,6 +3,7 @@ import Dispatch
 import ImageFixtures
 @testable import ImageRepository
 import RepositoryFormat
+import Sealing
 import Storage
 import Synchronization
 import Testing
@@ -61,6 +62,75 @@ struct ConcurrentUseTests {
         #expect(try fixture.repository.snapshots(includingForgotten: true).snapshots.isEmpty)
         #expect(try memory.list(.index).isEmpty)
         #expect(try fixture.check(.all).isClean)
+    }
+
+    // MARK: What another client does meanwhile
+
+    @Test func `a snapshot that is committed while a check runs is not missing`() throws {
+        let (folder, storage) = (TemporaryFolder(), FaultInjectingStorage(MemoryStorage()))
+        let fixture = try RepositoryFixture(storage)
+        let environment = RepositoryFixture.environment(stateFolder: folder.path)
+        let machine = try RepositoryFixture(opening: storage, like: fixture, environment: environment)
+        _ = try machine.backup([1, 2, 3])
+        let count = Mutex(0)
+        storage.afterNext(.list(.sessions)) {
+            do { _ = try machine.backup([4, 5, 6]) } catch { return }
+            count.withLock { $0 += 1 }
+        }
+        #expect(try machine.check(.structure).isClean)
+        #expect(count.withLock { $0 } == 1)
+        #expect(try machine.repository.snapshots().snapshots.count == 2)
+    }
+
+    @Test func `a key that is added while a repository is opened is no rollback`() throws {
+        let (folder, storage) = (TemporaryFolder(), FaultInjectingStorage(MemoryStorage()))
+        let fixture = try RepositoryFixture(storage)
+        let environment = RepositoryFixture.environment(stateFolder: folder.path)
+        let administrator = try RepositoryFixture(opening: storage, like: fixture, environment: environment)
+        let count = Mutex(0)
+        storage.afterNext(.get(.keyring(0))) {
+            do { _ = try administrator.repository.addSlot(role: .backup, credential: .keyFile(.random()), cost: .moderate, label: "") } catch { return }
+            count.withLock { $0 += 1 }
+        }
+        let slow = try RepositoryFixture(opening: storage, like: fixture, environment: environment)
+        #expect(count.withLock { $0 } == 1)
+        #expect(slow.repository.warnings == [])
+        // The newer pin stays: nobody can put the older keyring back now.
+        #expect(try PinFile(repository: fixture.repository.id, folder: folder.path).read()?.keyringNumber == 1)
+    }
+
+    @Test func `a repository that is open already accepts what a key added later has signed`() throws {
+        let storage = MemoryStorage()
+        let fixture = try RepositoryFixture(storage)
+        let administrator = try RepositoryFixture(opening: storage, like: fixture)
+        let key = KeyFile.random()
+        _ = try administrator.repository.addSlot(role: .backup, credential: .keyFile(key), cost: .moderate, label: "")
+        let machine = RepositoryFixture(
+            with: try Repository.open(on: storage, credential: .keyFile(key), environment: RepositoryFixture.environment()), storage, like: fixture)
+        let bytes = TestImages.random(byteCount: 100_000, seed: 69)
+        let snapshot = try machine.backup(bytes).snapshot
+        let list = try fixture.repository.snapshots()
+        #expect(list.problems == [])
+        #expect(list.snapshots.map(\.id) == [snapshot.id])
+        #expect(try fixture.restore(list.snapshots[0]) == bytes)
+        #expect(try fixture.backup(bytes).snapshot.manifest.counters.newByteCount == 0)
+        #expect(try fixture.check(.all).problems == [])
+    }
+
+    @Test func `a backup whose key is removed before it ends makes no snapshot, and says so`() throws {
+        let storage = FaultInjectingStorage(MemoryStorage())
+        let fixture = try RepositoryFixture(storage)
+        let key = KeyFile.random()
+        let slot = try fixture.repository.addSlot(role: .backup, credential: .keyFile(key), cost: .moderate, label: "")
+        let machine = RepositoryFixture(
+            with: try Repository.open(on: storage, credential: .keyFile(key), environment: RepositoryFixture.environment()), storage, like: fixture)
+        storage.afterNext(.list(.packs)) {
+            // What it throws shows: the slot would still open.
+            do { try fixture.repository.removeSlot(slot) } catch { return }
+        }
+        let error = #expect(throws: RepositoryError.self) { try machine.backup([1, 2, 3]) }
+        #expect(error.map { "\($0)" }?.contains("was removed") == true)
+        #expect(try fixture.repository.snapshots(includingForgotten: true).snapshots.isEmpty)
     }
 
     @Test(arguments: [UInt64(0), 2000, 30_000, 150_000, 230_000]) func `a full storage makes no snapshot and harms none`(room: UInt64) throws {

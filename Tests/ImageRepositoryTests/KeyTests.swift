@@ -128,14 +128,21 @@ struct KeyTests {
     @Test func `a removed key opens nothing, and what it wrote before remains`() throws {
         let (slot, machine) = try machine()
         let before = try machine.backup(bytes).snapshot
+        let copy = storage.copy()
         try fixture.repository.removeSlot(slot)
         let error = #expect(throws: RepositoryError.self) { try open(machineKey) }
         guard case .wrongCredential? = error else { Issue.record("\(String(describing: error))"); return }
         #expect(try fixture.repository.snapshots().snapshots.map(\.id) == [before.id])
         #expect(try fixture.restore(before) == bytes)
         #expect(try fixture.check(.all).problems == [])
-        // A program that still runs with it writes a manifest, which nobody believes.
-        let late = try machine.backup([1, 2, 3]).snapshot
+        // A program that is still open with it is told; one that does not ask writes a manifest, which nobody believes.
+        #expect(throws: RepositoryError.self) { try machine.backup([1, 2, 3]) }
+        let thief = RepositoryFixture(
+            with: try Repository.open(on: copy, credential: .keyFile(machineKey), environment: RepositoryFixture.environment()), copy, like: fixture)
+        let late = try thief.backup([1, 2, 3]).snapshot
+        for (name, bytes) in copy.objects where storage.objects[name] == nil && [.packs, .maps, .index, .snapshots].contains(name.kind) {
+            _ = try storage.put(name, bytes)
+        }
         let list = try fixture.repository.snapshots()
         #expect(list.snapshots.map(\.id) == [before.id])
         #expect(list.problems.map(\.object) == [ObjectName.snapshot(late.id).path])
@@ -228,7 +235,8 @@ struct KeyTests {
         let folder = TemporaryFolder()
         _ = try open(fixture.keyFile, stateFolder: folder.path)
         let pins = Pins(rootPublicKey: [UInt8](repeating: 7, count: 32), keyringNumber: 0)
-        try pins.write(fixture.repository.id, in: folder.path)
+        try FileManager.default.removeItem(atPath: "\(folder.path)/\(fixture.repository.id.hexadecimal)/pins.json")
+        try PinFile(repository: fixture.repository.id, folder: folder.path).remember(pins)
         let error = #expect(throws: RepositoryError.self) { try open(fixture.keyFile, stateFolder: folder.path) }
         guard case .rolledBack? = error else { Issue.record("\(String(describing: error))"); return }
     }

@@ -19,6 +19,7 @@ package final class FaultInjectingStorage: StorageBackend {
         var bytesLeft: UInt64?
         /// Name to the offset of the byte that the next get of it returns damaged.
         var corruptions: [ObjectName: UInt64] = [:]
+        var interlude: (operation: StorageOperation, body: @Sendable () -> Void)?
     }
 
     private let wrapped: any StorageBackend
@@ -44,6 +45,11 @@ package final class FaultInjectingStorage: StorageBackend {
     /// From now on puts of `byteCount` bytes fit in all; one that does not fit throws `.full` and takes nothing.
     package func fill(after byteCount: UInt64) {
         state.withLock { $0.bytesLeft = byteCount }
+    }
+
+    /// When the next such call has succeeded, `body` runs before its caller goes on: what another client does at that moment.
+    package func afterNext(_ operation: StorageOperation, _ body: @escaping @Sendable () -> Void) {
+        state.withLock { $0.interlude = (operation, body) }
     }
 
     /// Forgets the log, the positions and every fault, a crash included.
@@ -107,7 +113,9 @@ package final class FaultInjectingStorage: StorageBackend {
     ) throws(StorageError) -> Outcome {
         switch record(operation) {
         case nil:
-            return try body()
+            let outcome = try body()
+            takeInterlude(operation)?()
+            return outcome
         case .fails(let error):
             throw error
         case .replyLost(let error):
@@ -118,6 +126,13 @@ package final class FaultInjectingStorage: StorageBackend {
         case .crashAfter:
             _ = try body()
             throw FaultInjectingStorage.crashed
+        }
+    }
+
+    private func takeInterlude(_ operation: StorageOperation) -> (@Sendable () -> Void)? {
+        state.withLock { state in
+            guard state.interlude?.operation == operation else { return nil }
+            return state.interlude.take()?.body
         }
     }
 

@@ -21,6 +21,9 @@ int holdfast_rename_no_replace(const char *from, const char *to);
 int holdfast_clear_direct(int descriptor);
 // fcntl(2) F_OFD_SETLK, whole file: 0 locked, -1 errno
 int holdfast_try_lock(int descriptor);
+
+// fcntl(2) F_OFD_SETLKW, whole file; waits: 0 locked, -1 errno
+int holdfast_lock(int descriptor);
 // ioctl(2) BLKGETSIZE64, BLKSSZGET, BLKPBSZGET, BLKFLSBUF
 int holdfast_device_byte_count(int descriptor, uint64_t *byte_count);
 int holdfast_device_logical_sector(int descriptor, uint32_t *byte_count);

@@ -17,7 +17,7 @@ extension Repository {
         _ sources: [BackupSource], options: BackupOptions, progress: ProgressCounters, cancellation: Cancellation
     ) throws(RepositoryError) -> BackupReport {
         try permit(.write)
-        guard keyrings.current.slot(slot)?.may(.write) == true else { throw .notPermitted(operation: "back up", role: role) }
+        try requireWriter()
         let run = try BackupRun(self, sources, options, progress, cancellation)
         do throws(RepositoryError) {
             return try run.backup()
@@ -25,6 +25,17 @@ extension Repository {
             run.abandon()
             throw error
         }
+    }
+}
+
+extension Repository {
+    /// What a slot signs that may not write, or was removed since the repository was opened, nobody would accept.
+    ///
+    /// - Throws: `.notPermitted`; `.invalid` for a slot that was removed.
+    func requireWriter() throws(RepositoryError) {
+        try keyrings.refresh()
+        guard let own = keyrings.current.slot(slot) else { throw .invalid("the key slot \(slot) was removed from the repository; open it with another key") }
+        guard own.may(.write) else { throw .notPermitted(operation: "back up", role: role) }
     }
 }
 
@@ -112,11 +123,7 @@ private final class BackupRun {
         let (manifest, digest) = try session.commit { storedByteCount throws(RepositoryError) in
             makeManifest(content.images, parent: parent, unreadable: content.unreadable.map(\.range), storedByteCount: storedByteCount)
         }
-        let pins = Pins(rootPublicKey: repository.secrets.rootPublicKey, keyringNumber: repository.keyrings.current.number, lastSnapshot: manifest.snapshot)
-        do throws(RepositoryError) {
-            // Opening has warned already if the state folder cannot be used.
-            _ = try Pins.check(pins, repository.id, folder: repository.environment.stateFolder)
-        } catch { warnings.append("\(error)") }
+        if let warning = repository.pin(lastSnapshot: manifest.snapshot), !repository.warnings.contains(warning) { warnings.append(warning) }
         return BackupReport(
             snapshot: Snapshot(manifest: manifest, digest: digest, slot: repository.slot, isForgotten: false, isProtected: false),
             warnings: warnings, unreadable: content.unreadable, dataPackCount: session.dataPacks.packCount,

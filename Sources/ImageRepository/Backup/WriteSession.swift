@@ -85,6 +85,7 @@ final class WriteSession {
         guard try decoding(name.path, { () throws(FormatError) in try Manifest(body: manifest.body) }) == manifest else {
             throw .invalid("the snapshot cannot be described in a manifest")
         }
+        try repository.requireWriter()
         // Ordering 7: the commit point.
         let outcome = try storing { () throws(StorageError) in try storage.claim(name, object) }
         if outcome == .occupied { try settleOccupied(name) }

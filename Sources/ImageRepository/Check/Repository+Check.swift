@@ -27,6 +27,8 @@ private final class CheckRun {
     private let progress: ProgressCounters
     private let cancellation: Cancellation
     private var problems: [Problem] = []
+    /// The last snapshot that this machine committed before the check, if it remembers one.
+    private var lastSnapshot: SnapshotID?
     /// Packs that something is wrong with; whoever needs one is concerned.
     private var badPacks: [ObjectName: String] = [:]
 
@@ -38,6 +40,10 @@ private final class CheckRun {
     }
 
     func check() throws(RepositoryError) -> CheckReport {
+        // Before the snapshots are listed: one that is committed meanwhile is not missing.
+        do throws(RepositoryError) {
+            lastSnapshot = try repository.pinFile.read()?.lastSnapshot
+        } catch { report(.warning, repository.environment.stateFolder ?? "", error.reason) }
         try checkKeys()
         let list = try repository.snapshots(includingForgotten: true)
         problems += list.problems
@@ -136,10 +142,7 @@ private final class CheckRun {
 
     /// The last snapshot that this machine committed, if it remembers one.
     private func checkLast(_ list: SnapshotList, _ marks: [SnapshotID: MarkState]) throws(RepositoryError) {
-        guard let folder = repository.environment.stateFolder else { return }
-        let pins: Pins?
-        do throws(RepositoryError) { pins = try Pins.read(repository.id, in: folder) } catch { return report(.warning, folder, error.reason) }
-        guard let last = pins?.lastSnapshot, marks[last]?.isFinal != true, !list.snapshots.contains(where: { $0.id == last }),
+        guard let last = lastSnapshot, marks[last]?.isFinal != true, !list.snapshots.contains(where: { $0.id == last }),
             !list.problems.contains(where: { $0.snapshots.contains(last.hexadecimal) })
         else { return }
         report(.error, ObjectName.snapshot(last).path, "it is missing, though this machine committed it and nobody has forgotten it", [last.hexadecimal])

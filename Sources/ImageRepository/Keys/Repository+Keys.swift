@@ -15,7 +15,7 @@ extension Repository {
         guard keyrings.current.slots.count < FormatLimits.slotCountMax else { throw .invalid("a repository has at most \(FormatLimits.slotCountMax) keys; remove one") }
         let slot = try storeSlot(role: role, credential: credential, cost: cost, label: label)
         try keyrings.append({ $0.slots.append(slot) }, key: rootKey)
-        try pin()
+        _ = pin()
         return slot.id
     }
 
@@ -62,7 +62,7 @@ extension Repository {
                 keyring.slots = remaining
                 keyring.retired.append(.init(slot: slot, manifests: accepted))
             }, key: rootKey)
-        try pin()
+        _ = pin()
         // Only after the keyring without it is durable.
         try storing { () throws(StorageError) in try storage.delete(.key(id)) }
     }
@@ -89,10 +89,5 @@ extension Repository {
     private func demandRootKey(to operation: String) throws(RepositoryError) -> (DataKeyPair, SigningKey) {
         guard let dataKeys = secrets.dataKeys, let rootKey = secrets.rootKey else { throw .notPermitted(operation: operation, role: role) }
         return (dataKeys, rootKey)
-    }
-
-    private func pin() throws(RepositoryError) {
-        _ = try Pins.check(
-            Pins(rootPublicKey: secrets.rootPublicKey, keyringNumber: keyrings.current.number), id, folder: environment.stateFolder)
     }
 }

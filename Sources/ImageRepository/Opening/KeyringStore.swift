@@ -24,10 +24,28 @@ package final class KeyringStore: Sendable {
         self.storage = storage
         self.repository = repository
         self.rootPublicKey = rootPublicKey
-        let numbers = try storing { () throws(StorageError) in try storage.list(.keyring) }.compactMap { UInt64($0.name.leaf) }
-        guard let newest = numbers.max() else { throw .damaged(object: "keyring", reason: "there is no keyring; the repository cannot be opened without one") }
+        guard let newest = try KeyringStore.newestNumber(storage) else {
+            throw .damaged(object: "keyring", reason: "there is no keyring; the repository cannot be opened without one")
+        }
         let (keyring, digest) = try KeyringStore.read(newest, storage: storage, repository: repository, rootPublicKey: rootPublicKey)
         state = Mutex(State(keyring: keyring, digest: digest))
+    }
+
+    private static func newestNumber(_ storage: any StorageBackend) throws(RepositoryError) -> UInt64? {
+        try storing { () throws(StorageError) in try storage.list(.keyring) }.compactMap { UInt64($0.name.leaf) }.max()
+    }
+
+    /// Reads the keyring again if there is a newer one: what was listed a moment ago may be signed by a slot that was added since.
+    ///
+    /// To be called after the listing. One that cannot be believed changes nothing; a check reports it.
+    package func refresh() throws(RepositoryError) {
+        guard let newest = try KeyringStore.newestNumber(storage), newest > current.number else { return }
+        do throws(RepositoryError) {
+            let (keyring, digest) = try KeyringStore.read(newest, storage: storage, repository: repository, rootPublicKey: rootPublicKey)
+            state.withLock { if $0.keyring.number < keyring.number { $0 = State(keyring: keyring, digest: digest) } }
+        } catch {
+            if case .storage(.unavailable) = error { throw error }
+        }
     }
 
     /// Adds the next keyring.

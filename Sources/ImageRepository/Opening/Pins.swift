@@ -8,15 +8,23 @@ struct Pins: Equatable {
     var keyringNumber: UInt64
     /// The last that this machine committed.
     var lastSnapshot: SnapshotID?
+}
 
-    private static let fileByteCountMax = 4096
+/// The file of a repository's pins. Several processes may use it at once.
+struct PinFile {
+    private static let byteCountMax = 4096
 
-    private static func path(_ repository: RepositoryID, in folder: String) -> String { "\(folder)/\(repository.hexadecimal)/pins.json" }
+    let repository: RepositoryID
+    /// Nil for a client that remembers nothing.
+    let folder: String?
+
+    private func path(in folder: String) -> String { "\(folder)/\(repository.hexadecimal)/pins.json" }
 
     /// Nil if there are none yet.
-    static func read(_ repository: RepositoryID, in folder: String) throws(RepositoryError) -> Pins? {
-        let path = path(repository, in: folder)
-        guard let bytes = try PrivateFile.read(path, byteCountMax: fileByteCountMax) else { return nil }
+    func read() throws(RepositoryError) -> Pins? {
+        guard let folder else { return nil }
+        let path = path(in: folder)
+        guard let bytes = try PrivateFile.read(path, byteCountMax: PinFile.byteCountMax) else { return nil }
         return try decoding(path) { () throws(FormatError) in
             let json = try JSONValue(parsing: bytes)
             guard let key = Hexadecimal.decode(try json.string("root_public_key")), key.count == 32 else { throw .member("root_public_key") }
@@ -28,37 +36,38 @@ struct Pins: Equatable {
         }
     }
 
-    func write(_ repository: RepositoryID, in folder: String) throws(RepositoryError) {
-        let json: JSONValue = [
-            "root_public_key": .string(Hexadecimal.encode(rootPublicKey)), "keyring": .count(keyringNumber),
-            "last_snapshot": .text(lastSnapshot?.hexadecimal),
-        ]
-        try PrivateFile.replace(Pins.path(repository, in: folder), with: json.encoded)
+    /// Compares the keyring that was read with what had been seen before it was read: a key that was added meanwhile is no rollback.
+    ///
+    /// - Throws: `.rolledBack`.
+    func compare(_ current: Pins, with seen: Pins) throws(RepositoryError) {
+        guard seen.rootPublicKey == current.rootPublicKey else {
+            throw .rolledBack(reason: "its root key is another one; pins are in \(folder ?? "")")
+        }
+        guard seen.keyringNumber <= current.keyringNumber else {
+            throw .rolledBack(reason: "its keyring is number \(current.keyringNumber), and this machine has seen number \(seen.keyringNumber): keys may have been put back; pins are in \(folder ?? "")")
+        }
     }
 
-    /// Compares with what was seen before, and remembers what is newer.
-    ///
-    /// Returns a warning if the state folder cannot be used.
-    /// - Throws: `.rolledBack`.
-    static func check(_ current: Pins, _ repository: RepositoryID, folder: String?) throws(RepositoryError) -> String? {
-        guard let folder else { return nil }
-        do throws(RepositoryError) {
-            let known = try read(repository, in: folder)
-            if let known {
-                guard known.rootPublicKey == current.rootPublicKey else {
-                    throw .rolledBack(reason: "its root key is another one; pins are in \(folder)")
-                }
-                guard known.keyringNumber <= current.keyringNumber else {
-                    throw .rolledBack(reason: "its keyring is number \(current.keyringNumber), and this machine has seen number \(known.keyringNumber): keys may have been put back; pins are in \(folder)")
-                }
-            }
+    /// Adds what is newer than what the file has. Nothing is ever taken back.
+    func remember(_ current: Pins) throws(RepositoryError) {
+        guard let folder else { return }
+        let path = path(in: folder)
+        try PrivateFile.locked(path) { () throws(RepositoryError) in
+            let known = try read()
             var next = current
+            next.keyringNumber = max(current.keyringNumber, known?.keyringNumber ?? 0)
             next.lastSnapshot = current.lastSnapshot ?? known?.lastSnapshot
-            if known != next { try next.write(repository, in: folder) }
-            return nil
-        } catch {
-            if case .rolledBack = error { throw error }
-            return "the state folder \(folder) cannot be used, so a repository that was put back to an older state would not be noticed (\(error.reason))"
+            guard known != next else { return }
+            let json: JSONValue = [
+                "root_public_key": .string(Hexadecimal.encode(next.rootPublicKey)), "keyring": .count(next.keyringNumber),
+                "last_snapshot": .text(next.lastSnapshot?.hexadecimal),
+            ]
+            try PrivateFile.replace(path, with: json.encoded)
         }
+    }
+
+    /// What a user is told when the folder cannot be used.
+    func warning(_ error: RepositoryError) -> String {
+        "the state folder \(folder ?? "") cannot be used, so a repository that was put back to an older state would not be noticed (\(error.reason))"
     }
 }

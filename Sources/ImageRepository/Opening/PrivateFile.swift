@@ -46,6 +46,19 @@ enum PrivateFile {
         }
     }
 
+    /// Runs `body` while no other process or thread runs one for the same path.
+    static func locked<Result>(_ path: String, _ body: () throws(RepositoryError) -> Result) throws(RepositoryError) -> Result {
+        try makeFolders(above: path)
+        let lock = "\(path).lock"
+        let descriptor = unsafe holdfast_open(lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        guard descriptor >= 0 else { throw failure(lock, "cannot be made") }
+        defer { close(descriptor) }
+        while holdfast_lock(descriptor) != 0 {
+            guard errno == EINTR else { throw failure(lock, "cannot be locked") }
+        }
+        return try body()
+    }
+
     private static func makeFolders(above path: String) throws(RepositoryError) {
         var end = path.index(after: path.startIndex)
         while let slash = path[end...].firstIndex(of: "/") {

@@ -37,6 +37,7 @@ extension Repository {
         let condemned = try readCondemned()
         var problems = condemned.problems
         let objects = try storing { () throws(StorageError) in try storage.list(.index) }.sorted { $0.name.leaf < $1.name.leaf }
+        try keyrings.refresh()
         let local = environment.cacheFolder.map { LocalIndex(folder: "\($0)/\(id.hexadecimal)/index") }
         let runs = trustsCache ? local?.load(listed: Set(objects.compactMap(\.indexID))) ?? [] : []
         let covered = runs.reduce(into: Set<IndexID>()) { $0.formUnion($1.covered) }

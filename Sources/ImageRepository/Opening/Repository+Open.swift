@@ -11,6 +11,8 @@ extension Repository {
         on storage: any StorageBackend, credential: Credential, environment: ClientEnvironment
     ) throws(RepositoryError) -> Repository {
         let config = try readConfig(storage)
+        let pinFile = PinFile(repository: config.repository, folder: environment.stateFolder)
+        let seen = Result { () throws(RepositoryError) in try pinFile.read() }
         let keyrings = try KeyringStore(storage: storage, repository: config.repository, rootPublicKey: config.rootPublicKey)
         let secrets = try openSlot(storage, keyrings.current, credential)
         // What the slot says is believed; config and keyring were verified under the key that config names.
@@ -18,10 +20,17 @@ extension Repository {
             throw .damaged(object: "config", reason: "it is not the config of the repository that the key belongs to")
         }
         let pins = Pins(rootPublicKey: secrets.rootPublicKey, keyringNumber: keyrings.current.number)
-        let warning = try Pins.check(pins, config.repository, folder: environment.stateFolder)
+        var warnings: [String] = []
+        do throws(RepositoryError) {
+            if let seen = try seen.get() { try pinFile.compare(pins, with: seen) }
+            try pinFile.remember(pins)
+        } catch {
+            if case .rolledBack = error { throw error }
+            warnings.append(pinFile.warning(error))
+        }
         let repository = try Repository(
             storage: storage, environment: environment, secrets: secrets, config: config, keyrings: keyrings,
-            warnings: warning.map { [$0] } ?? [])
+            warnings: warnings)
         try repository.permit(.read)
         return repository
     }

@@ -45,6 +45,16 @@ public final class Repository: Sendable {
 
     var verifier: DocumentVerifier { DocumentVerifier(keyring: keyrings.current) }
 
+    var pinFile: PinFile { PinFile(repository: id, folder: environment.stateFolder) }
+
+    /// Remembers the keyring and, if given, the snapshot that was just committed. Returns a warning if that cannot be done.
+    func pin(lastSnapshot: SnapshotID? = nil) -> String? {
+        do throws(RepositoryError) {
+            try pinFile.remember(Pins(rootPublicKey: secrets.rootPublicKey, keyringNumber: keyrings.current.number, lastSnapshot: lastSnapshot))
+            return nil
+        } catch { return pinFile.warning(error) }
+    }
+
     func demand(_ role: Role, to operation: String) throws(RepositoryError) {
         guard secrets.role == role || secrets.role == .full else { throw .notPermitted(operation: operation, role: secrets.role) }
     }

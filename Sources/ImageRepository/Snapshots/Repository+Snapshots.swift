@@ -7,6 +7,7 @@ extension Repository {
     /// All snapshots by rising ordinal. What cannot be read is a problem of its own and hides nothing else.
     public func snapshots(includingForgotten: Bool = false) throws(RepositoryError) -> SnapshotList {
         let names = try storing { () throws(StorageError) in try storage.list(.snapshots) }.map(\.name)
+        try keyrings.refresh()
         let marks = try readMarks()
         var snapshots: [Snapshot] = []
         var problems = marks.problems
