@@ -2,9 +2,9 @@ import CZstd
 
 /// Decodes segments that `SegmentCompressor` wrote, and refuses what it would not have written.
 ///
-/// It keeps its working memory from call to call (93 KiB), so each worker has one of its own.
+/// It keeps its working memory from call to call (93 KiB). One thread at a time uses it; that is what makes it `Sendable`.
 @safe
-public final class SegmentDecompressor {
+public final class SegmentDecompressor: @unchecked Sendable {
     private let context: OpaquePointer
 
     public init() {

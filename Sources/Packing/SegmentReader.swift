@@ -43,6 +43,8 @@ package final class SegmentReader: Sendable {
     private let dataKeys: DataKeyPair?
     private let cacheByteCount: Int
     private let monitor = Monitor(State())
+    /// Those that no thread uses at the moment.
+    private let decompressors = Monitor<[SegmentDecompressor]>([])
 
     /// - Parameter dataKeys: nil for a role that cannot read data.
     package init(index: ChunkIndex, storage: any StorageBackend, sealer: DocumentSealer, dataKeys: DataKeyPair?, cacheByteCount: Int = 64 << 20) {
@@ -135,28 +137,29 @@ package final class SegmentReader: Sendable {
             state.fetchedByteCount += UInt64(sealed.count)
             state.fetchCount += 1
         }
-        return try open(&sealed, pack, number)
+        return try unsafe sealed.withUnsafeMutableBufferPointer { sealed throws(PackingError) in
+            try unsafe open(UnsafeMutableRawBufferPointer(sealed), pack, number)
+        }
     }
 
     /// Opens and decodes the sealed bytes of one segment; they are overwritten.
-    package func open(_ sealed: inout [UInt8], _ pack: PackRecord, _ number: Int) throws(PackingError) -> DecodedSegment {
+    package func open(_ sealed: UnsafeMutableRawBufferPointer, _ pack: PackRecord, _ number: Int) throws(PackingError) -> DecodedSegment {
         let place = pack.segments[number]
         let damaged = { (reason: String) -> PackingError in .damaged(object: pack.name.path, reason: "segment \(number): \(reason)") }
         guard pack.epoch == sealer.member.epoch else { throw damaged("it is of member epoch \(pack.epoch), whose keys are not open") }
         guard sealed.count > PackLayout.segmentOverheadByteCount else { throw damaged("it is too short") }
-        let salt = Digest(sealed[..<Digest.byteCount])
+        let salt = unsafe Digest(sealed[..<Digest.byteCount])
         let key = SegmentKey.derive(pack.kind, sessionKey: try sessionKey(pack, place), member: sealer.member, salt: salt)
         let associatedData = sealer.keyspaceBinding(pack.kind.segmentType).associatedData
         let decodedByteCount = Int(place.decodedByteCount)
         // The nonce of 12 zeros stands before the ciphertext, over the end of the salt.
-        let outcome = unsafe sealed.withUnsafeMutableBufferPointer { buffer -> Result<DecodedSegment, PackingError> in
-            let combined = unsafe UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[(Digest.byteCount - 12)...])
-            do throws(SealingError) {
-                return unsafe try AuthenticatedCipher.open(combined: combined, key: key, associatedData: associatedData) { encoded in
-                    unsafe decode(encoded, place, decodedByteCount, damaged)
-                }
-            } catch { return .failure(damaged("\(error)")) }
-        }
+        let combined = unsafe UnsafeMutableRawBufferPointer(rebasing: sealed[(Digest.byteCount - 12)...])
+        let outcome: Result<DecodedSegment, PackingError>
+        do throws(SealingError) {
+            outcome = unsafe try AuthenticatedCipher.open(combined: combined, key: key, associatedData: associatedData) { encoded in
+                unsafe decode(encoded, place, decodedByteCount, damaged)
+            }
+        } catch { throw damaged("\(error)") }
         return try outcome.get()
     }
 
@@ -174,8 +177,10 @@ package final class SegmentReader: Sendable {
         case .zstd:
             // RFC 8878, 3.1.1.1.1: bit 2 of the descriptor tells of a checksum, bits 0 and 1 of a dictionary.
             guard source.count > 4, unsafe source[4] & 0b111 == 0 else { return .failure(damaged("its frame has a checksum or a dictionary")) }
+            let decompressor = decompressors.withLock { $0.popLast() } ?? SegmentDecompressor()
+            defer { decompressors.withLock { $0.append(decompressor) } }
             do throws(CompressionError) {
-                let frameByteCount = unsafe try SegmentDecompressor().decompress(
+                let frameByteCount = unsafe try decompressor.decompress(
                     source, into: UnsafeMutableRawBufferPointer(start: target.base, count: target.byteCapacity), decodedByteCount: decodedByteCount)
                 guard frameByteCount == source.count else { return .failure(damaged("its frame is shorter than its directory says")) }
             } catch { return .failure(damaged("\(error)")) }

@@ -1,20 +1,37 @@
 package import Bytes
+package import Crypto
 package import RepositoryFormat
 
-/// Keys that seal one thing each. Section: Specs/format/objects.md, “One-time keys”, and pack.md for data segments.
-package enum OneTimeKey {
+/// A key that seals one thing. Section: Specs/format/objects.md, “One-time keys”, and pack.md for data segments.
+///
+/// Wiped when it is released. Not in locked memory like the keys it derives from: it lives for one call, and a dozen system calls a segment would cost
+/// more than sealing it.
+package struct OneTimeKey: Sendable {
     private static let domain: [UInt8] = Array("holdfast one-time key".utf8)
     private static let segmentDomain: [UInt8] = Array("holdfast segment key".utf8)
 
-    package static func derive(base: SecretBytes, type: ObjectType, salt: Digest) -> SecretBytes {
-        Sodium.hash(key: base, domain + [type.rawValue] + salt.bytes)
+    package let symmetric: SymmetricKey
+
+    private init(key: SecretBytes, _ message: [UInt8]) {
+        var hash = Sodium.publicHash(key: key, message)
+        defer { hash.wipe() }
+        symmetric = SymmetricKey(data: hash)
     }
 
-    package static func dataSegment(sessionKey: SecretBytes, member: MemberKeys, salt: Digest) -> SecretBytes {
+    /// For known answers.
+    package func withBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+        unsafe symmetric.withUnsafeBytes { unsafe body($0) }
+    }
+
+    package static func derive(base: SecretBytes, type: ObjectType, salt: Bytes.Digest) -> OneTimeKey {
+        OneTimeKey(key: base, domain + [type.rawValue] + salt.bytes)
+    }
+
+    package static func dataSegment(sessionKey: SecretBytes, member: MemberKeys, salt: Bytes.Digest) -> OneTimeKey {
         // The message holds a secret, so it is wiped after use.
         let prefix = segmentDomain + [ObjectType.dataSegment.rawValue]
         var message = unsafe member.segmentInputKey.withBytes { unsafe prefix + Array($0) + salt.bytes }
         defer { message.wipe() }
-        return Sodium.hash(key: sessionKey, message)
+        return OneTimeKey(key: sessionKey, message)
     }
 }

@@ -46,7 +46,7 @@ struct FormatExample {
 
     func salt(_ first: UInt8) -> Digest { Digest(FormatExample.counting(from: first)) }
 
-    func sealedDocument(_ body: [UInt8], _ binding: Binding, salt: Digest) -> (document: SignedDocument, key: SecretBytes, sealed: [UInt8]) {
+    func sealedDocument(_ body: [UInt8], _ binding: Binding, salt: Digest) -> (document: SignedDocument, key: OneTimeKey, sealed: [UInt8]) {
         let document = SignedDocument(slot: slot, signature: signingKey.sign(binding.signedMessage(body)), body: body[...])
         let key = OneTimeKey.derive(base: member.metadataKey, type: binding.type, salt: salt)
         return (document, key, AuthenticatedCipher.seal(document.encoded, key: key, associatedData: binding.associatedData))
@@ -76,10 +76,10 @@ struct FormatExample {
         var id: PackID
         var bytes: [UInt8]
         var directory: PackDirectory
-        var segmentKey: SecretBytes
+        var segmentKey: OneTimeKey
         var segmentSalt: Digest
         var directorySalt: Digest
-        var directoryObject: (document: SignedDocument, key: SecretBytes, sealed: [UInt8])
+        var directoryObject: (document: SignedDocument, key: OneTimeKey, sealed: [UInt8])
         var paddingByteCount: Int
     }
 

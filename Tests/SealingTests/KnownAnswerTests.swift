@@ -20,6 +20,10 @@ extension SecretBytes {
     var hexadecimal: String { unsafe withBytes { unsafe Hexadecimal.encode($0) } }
 }
 
+extension OneTimeKey {
+    var hexadecimal: String { unsafe withBytes { unsafe Hexadecimal.encode($0) } }
+}
+
 /// Answers that others have published, or that Python's hashlib, hmac and PyNaCl gave to the same questions.
 struct KnownAnswerTests {
     private static let member = MemberKeys(memberSecret: secret(Hexadecimal.encode(counting())), epoch: 1)

@@ -24,11 +24,14 @@ struct PackChecker: Sendable {
     func problem(_ info: ObjectInfo, _ id: PackID) throws(RepositoryError) -> String? {
         do throws(PackingError) {
             let kind: PackDirectory.Kind = info.name.kind == .packs ? .data : .map
-            let object = try packs.fetch(info.name)
+            var object = try packs.fetch(info.name)
             let directory = try packs.directory(of: object, named: id, kind)
             let record = PackRecord(id: id, directory: directory, isCounting: true)
             for (number, segment) in directory.segments.enumerated() {
-                try check(segment, number, object, record)
+                try unsafe object.withUnsafeMutableBufferPointer { object throws(PackingError) in
+                    let range = Int(segment.offset)..<Int(segment.offset) + Int(segment.sealedByteCount)
+                    try unsafe check(segment, number, UnsafeMutableRawBufferPointer(UnsafeMutableBufferPointer(rebasing: object[range])), record)
+                }
             }
             return difference(id, directory)
         } catch {
@@ -40,13 +43,13 @@ struct PackChecker: Sendable {
         }
     }
 
+    /// Opening overwrites `sealed`.
     private func check(
-        _ segment: PackDirectory.Segment, _ number: Int, _ object: [UInt8], _ record: PackRecord
+        _ segment: PackDirectory.Segment, _ number: Int, _ sealed: UnsafeMutableRawBufferPointer, _ record: PackRecord
     ) throws(PackingError) {
-        var sealed = Array(object[Int(segment.offset)..<Int(segment.offset) + Int(segment.sealedByteCount)])
-        let digest = unsafe sealed.withUnsafeBytes { unsafe repository.sealer.member.segmentDigest($0) }
+        let digest = unsafe repository.sealer.member.segmentDigest(UnsafeRawBufferPointer(sealed))
         guard digest == segment.digest else { throw .damaged(object: record.name.path, reason: "segment \(number): its digest does not fit") }
-        let decoded = try reader.open(&sealed, record, number)
+        let decoded = unsafe try reader.open(sealed, record, number)
         var offset = 0
         for chunk in segment.chunks {
             let bytes = unsafe UnsafeRawBufferPointer(start: decoded.bytes.base + offset, count: Int(chunk.byteCount))
