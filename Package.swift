@@ -73,7 +73,7 @@ let package = Package(
         tests("Storage", ["Bytes", "TestSupport"]),
         tests("LocalStorage", ["Bytes", "Storage", "CLinux", "TestSupport"]),
         .target(name: "ImageFixtures", dependencies: ["DiskImages"], path: "Tests/ImageFixtures", swiftSettings: settings),
-        tests("DiskImages", ["ImageFixtures", "CLinux"]),
+        tests("DiskImages", ["Bytes", "ImageFixtures", "CLinux"]),
         tests("ImageRepository", ["Bytes", "DiskImages", "ImageFixtures", "RepositoryFormat", "Sealing", "Storage", "TestSupport", "Packing", "LocalStorage"]),
     ],
     swiftLanguageModes: [.v6]

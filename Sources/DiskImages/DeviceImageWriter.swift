@@ -17,6 +17,7 @@ public final class DeviceImageWriter: ImageWriter {
 
     private let path: String
     private let file: FileDescriptor
+    private let direct: DirectOutput?
     private let zeroesOut = Atomic<Bool>(true)
 
     /// Claims the device until the writer is gone: until then it can be neither mounted nor claimed by others.
@@ -36,6 +37,7 @@ public final class DeviceImageWriter: ImageWriter {
             if error.number == EBUSY { throw .inUse(path: path, reason: "the kernel or another program has claimed it") }
             throw error.image(path, "open")
         }
+        direct = DirectOutput(to: file)
         self.path = path
         identity = try SourceIdentity(device: device, file, path: AbsolutePath.of(path))
         let claimed: FileStatus
@@ -66,7 +68,7 @@ public final class DeviceImageWriter: ImageWriter {
 
     public func write(_ bytes: Span<UInt8>, at offset: UInt64) throws(ImageError) {
         try requireWithin(offset, UInt64(bytes.count))
-        do throws(SystemError) { try file.write(bytes, at: offset) } catch { throw error.image(path, "write") }
+        do throws(SystemError) { try file.write(bytes, at: offset, direct: direct) } catch { throw error.image(path, "write") }
     }
 
     /// Uses BLKZEROOUT, which the kernel lets the device do if it can, and does itself otherwise. A discard alone would be faster, but what a

@@ -16,6 +16,15 @@ enum DeviceUsage {
         return nil
     }
 
+    /// The same for a file: a loop device may show it as a disk.
+    static func reason(file: FileStatus) throws(ImageError) -> String? {
+        for loop in try BlockDevice.loops() {
+            guard let path = try loop.backingFile(), let status = try FileStatus.of(path), status.isSameFile(as: file) else { continue }
+            return "behind /dev/\(try loop.name())"
+        }
+        return nil
+    }
+
     private static func use(of device: BlockDevice, _ mounts: MountTable) throws(ImageError) -> String? {
         if let place = try mounts.mountPoint(of: device.number) { return "mounted at \(place)" }
         if try isSwap(device) { return "used as swap space" }

@@ -12,6 +12,8 @@ public final class FileImageReader: ImageReader {
     private let path: String
     private let file: FileDescriptor
     private let isDevice: Bool
+    /// When the file was opened.
+    private let modificationTime: Int
     private let readsUncached = Atomic<Bool>(true)
 
     /// Devices are not claimed: a mounted one can be read.
@@ -33,6 +35,7 @@ public final class FileImageReader: ImageReader {
         let status: FileStatus
         do throws(SystemError) { status = try file.status() } catch { throw error.image(path, "stat") }
         try FileImageReader.requireImage(status, path)
+        modificationTime = status.modificationTime
         identity =
             isDevice
             ? try SourceIdentity(device: BlockDevice(number: status.device), file, path: AbsolutePath.of(path))
@@ -52,6 +55,16 @@ public final class FileImageReader: ImageReader {
     public func currentByteCount() throws(ImageError) -> UInt64 {
         do throws(SystemError) {
             return isDevice ? try file.deviceByteCount() : try file.status().byteCount
+        } catch {
+            throw error.image(path, "stat")
+        }
+    }
+
+    /// A device does not tell.
+    public func hasChanged() throws(ImageError) -> Bool {
+        do throws(SystemError) {
+            if isDevice { return false }
+            return try file.status().modificationTime != modificationTime
         } catch {
             throw error.image(path, "stat")
         }

@@ -9,35 +9,44 @@ public final class FileImageWriter: ImageWriter {
     public let isBlank: Bool
 
     private let path: String
-    /// Stays right when the working folder changes.
-    private let resolvedPath: String
     private let file: FileDescriptor
-    private let wasCreated: Bool
+    private let direct: DirectOutput?
+    /// Nil for a file that was there before.
+    private let new: IncompleteFile?
     private let isFinished = Atomic<Bool>(false)
     private let punchesHoles = Atomic<Bool>(true)
 
-    /// Creates the file, readable by its owner alone: an image holds everything the disk held.
+    /// Creates the file, readable by its owner alone: an image holds everything the disk held. It gets its name when it is finished.
     ///
     /// - Throws: `.unsuitable` when there is a file and `allowExisting` is false, or when there is something else.
     public init(path: String, allowExisting: Bool) throws(ImageError) {
         self.path = path
-        var wasCreated = true
-        file = try FileImageWriter.open(path, allowExisting, &wasCreated)
-        self.wasCreated = wasCreated
-        resolvedPath = try AbsolutePath.resolved(path)
+        if try FileImageWriter.isNew(path) {
+            let new = try IncompleteFile(for: path)
+            do throws(SystemError) { file = try new.create() } catch { throw error.image(new.path, "create") }
+            self.new = new
+        } else {
+            new = nil
+            file = try FileImageWriter.openExisting(path, allowExisting)
+        }
+        direct = DirectOutput(to: file)
         do throws(SystemError) { isBlank = try file.status().byteCount == 0 } catch { throw error.image(path, "stat") }
     }
 
-    private static func open(_ path: String, _ allowExisting: Bool, _ wasCreated: inout Bool) throws(ImageError) -> FileDescriptor {
-        do throws(SystemError) {
-            return try FileDescriptor(opening: path, flags: O_RDWR | O_CREAT | O_EXCL)
-        } catch {
-            guard error.number == EEXIST else { throw error.image(path, "create") }
-        }
-        wasCreated = false
-        guard allowExisting else { throw .unsuitable(path: path, reason: "it exists already; it is overwritten only on request") }
+    /// Whether nothing has that name, not even a link to nothing.
+    private static func isNew(_ path: String) throws(ImageError) -> Bool {
+        var status = stat()
+        if unsafe lstat(path, &status) == 0 { return false }
+        let error = SystemError.last
+        guard error.number == ENOENT else { throw error.image(path, "stat") }
+        return true
+    }
+
+    private static func openExisting(_ path: String, _ allowExisting: Bool) throws(ImageError) -> FileDescriptor {
         guard let status = try FileStatus.of(path) else { throw .unsuitable(path: path, reason: "it is a link to nothing") }
+        guard allowExisting else { throw .unsuitable(path: path, reason: "it exists already; it is overwritten only on request") }
         guard status.kind == .regular else { throw .unsuitable(path: path, reason: "it is not a regular file") }
+        if let reason = try DeviceUsage.reason(file: status) { throw .inUse(path: path, reason: reason) }
         do throws(SystemError) {
             return try FileDescriptor(opening: path, flags: O_RDWR)
         } catch {
@@ -51,7 +60,7 @@ public final class FileImageWriter: ImageWriter {
     }
 
     public func write(_ bytes: Span<UInt8>, at offset: UInt64) throws(ImageError) {
-        do throws(SystemError) { try file.write(bytes, at: offset) } catch { throw error.image(path, "write") }
+        do throws(SystemError) { try file.write(bytes, at: offset, direct: direct) } catch { throw error.image(path, "write") }
     }
 
     public func writeZeros(at offset: UInt64, byteCount: UInt64) throws(ImageError) {
@@ -84,27 +93,17 @@ public final class FileImageWriter: ImageWriter {
 
     /// Returns when the contents, and for a new file its name, are durable. The page cache is asked to let go of them.
     public func finish() throws(ImageError) {
-        do throws(SystemError) {
-            try file.synchronize()
-            posix_fadvise(file.number, 0, 0, POSIX_FADV_DONTNEED)
-            if wasCreated {
-                let folder = try FileDescriptor(opening: AbsolutePath.folder(of: resolvedPath), flags: O_RDONLY | O_DIRECTORY)
-                try folder.synchronize()
-            }
-        } catch {
-            throw error.image(path, "fsync")
-        }
+        do throws(SystemError) { try file.synchronize() } catch { throw error.image(path, "fsync") }
+        posix_fadvise(file.number, 0, 0, POSIX_FADV_DONTNEED)
         isFinished.store(true, ordering: .releasing)
+        try new?.publish()
     }
 
-    /// Removes what a failed restore leaves, so that nobody takes it for an image. To be called when a restore ends without `finish`.
+    /// Removes what a failed restore leaves of a file that it made. To be called when a restore ends without `finish`.
     ///
-    /// A file that existed before is never removed, nor one that took the place of ours, nor one that is finished.
+    /// A file that existed before is never removed, nor one that took the place of ours, nor one that is whole.
     public func discardIncomplete() throws(ImageError) {
-        guard wasCreated, !isFinished.load(ordering: .acquiring) else { return }
-        let own: FileStatus
-        do throws(SystemError) { own = try file.status() } catch { throw error.image(path, "stat") }
-        guard let present = try FileStatus.of(resolvedPath), present.isSameFile(as: own) else { return }
-        guard unsafe unlink(resolvedPath) == 0 else { throw SystemError.last.image(path, "unlink") }
+        guard let new, !isFinished.load(ordering: .acquiring) else { return }
+        try new.remove(file)
     }
 }

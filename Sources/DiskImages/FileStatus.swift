@@ -18,6 +18,8 @@ struct FileStatus {
     var device: DeviceNumber
     /// Bytes; 0 for devices.
     var byteCount: UInt64
+    /// Of the contents, in nanoseconds since 1970.
+    var modificationTime: Int
 
     init(_ status: stat) {
         switch status.st_mode & S_IFMT {
@@ -30,6 +32,7 @@ struct FileStatus {
         inode = UInt64(status.st_ino)
         device = DeviceNumber(UInt64(status.st_rdev))
         byteCount = UInt64(max(0, status.st_size))
+        modificationTime = status.st_mtim.tv_sec &* 1_000_000_000 &+ status.st_mtim.tv_nsec
     }
 
     /// Follows links. Nil when there is nothing at `path`.

@@ -34,6 +34,9 @@ public protocol ImageReader: Sendable {
     /// How large the source is now: less than `byteCount` if it shrank, more if it grew.
     func currentByteCount() throws(ImageError) -> UInt64
 
+    /// Whether anybody wrote to the source since the reader was made, as far as that can be told.
+    func hasChanged() throws(ImageError) -> Bool
+
     /// Says that a range will be read soon, so that it may be fetched meanwhile. It does not wait and cannot fail.
     ///
     /// What a file or device fetches this way stays in the page cache.
@@ -42,6 +45,8 @@ public protocol ImageReader: Sendable {
 
 extension ImageReader {
     public func currentByteCount() throws(ImageError) -> UInt64 { byteCount }
+
+    public func hasChanged() throws(ImageError) -> Bool { false }
 
     public func prefetch(at offset: UInt64, byteCount: UInt64) {}
 }

@@ -18,6 +18,18 @@ public enum ImageTarget {
         }
     }
 
+    /// Who uses a device or file, so that writing to it, or reading it while it changes, would go wrong: “mounted at /srv”, “behind /dev/loop0”.
+    ///
+    /// Nil if nobody is known to.
+    public static func usage(of path: String) throws(ImageError) -> String? {
+        guard let status = try FileStatus.of(path) else { return nil }
+        switch status.kind {
+        case .blockDevice: return try DeviceUsage.reason(BlockDevice(number: status.device))
+        case .regular: return try DeviceUsage.reason(file: status)
+        case .folder, .other: return nil
+        }
+    }
+
     /// Whether `path`, which need not exist, is `folder` or lies below it. Links and bind mounts on the way make no difference.
     ///
     /// - Throws: `.notFound` when the folder of `path` does not exist.

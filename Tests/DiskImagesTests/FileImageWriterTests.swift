@@ -1,3 +1,4 @@
+import Bytes
 import DiskImages
 import Glibc
 import Testing
@@ -48,6 +49,62 @@ struct FileImageWriterTests {
         try writer.finish()
         #expect(try contents(of: path) == [UInt8](repeating: 0, count: 1 << 20))
         #expect(try Int(run(["stat", "-c", "%b", path])) ?? .max < 64)
+    }
+
+    @Test func `a new file has its name only when it is whole`() throws {
+        let path = folder.file("new")
+        let writer = try FileImageWriter(path: path, allowExisting: false)
+        try writer.prepare(byteCount: 5000)
+        try writer.write(pattern(5000).span, at: 0)
+        #expect(unsafe access(path, F_OK) != 0)
+        #expect(try contents(of: path + ".incomplete") == pattern(5000))
+        // Somebody else who restores to the same place is told, and destroys nothing.
+        #expect(message { _ = try FileImageWriter(path: path, allowExisting: false) }.contains("in use"))
+        try writer.finish()
+        #expect(try contents(of: path) == pattern(5000))
+        #expect(unsafe access(path + ".incomplete", F_OK) != 0)
+    }
+
+    @Test func `what a killed restore left is taken over`() throws {
+        _ = try folder.sparseFile("new.incomplete", byteCount: 1 << 20, [(0, pattern(100_000, 3))])
+        let writer = try FileImageWriter(path: folder.file("new"), allowExisting: false)
+        #expect(writer.isBlank)
+        try writer.prepare(byteCount: 5000)
+        try writer.finish()
+        #expect(try contents(of: folder.file("new")) == [UInt8](repeating: 0, count: 5000))
+    }
+
+    @Test func `a name that is taken meanwhile is not replaced, and the image is kept`() throws {
+        let path = folder.file("new")
+        let writer = try FileImageWriter(path: path, allowExisting: false)
+        try writer.prepare(byteCount: 100)
+        try writer.write(pattern(100).span, at: 0)
+        _ = try folder.sparseFile("new", byteCount: 10, [(0, pattern(10, 5))])
+        #expect(message { try writer.finish() }.contains(path + ".incomplete"))
+        try writer.discardIncomplete()
+        #expect(try contents(of: path) == pattern(10, 5))
+        #expect(try contents(of: path + ".incomplete") == pattern(100))
+    }
+
+    @Test func `a name with no room for more is used at once`() throws {
+        let path = folder.file(String(repeating: "n", count: 250))
+        let writer = try FileImageWriter(path: path, allowExisting: false)
+        try writer.prepare(byteCount: 100)
+        try writer.finish()
+        #expect(try contents(of: path) == [UInt8](repeating: 0, count: 100))
+    }
+
+    /// Whole blocks go past the page cache, the rest does not; the file must not tell.
+    @Test(arguments: [(0, 4096), (0, 1 << 20), (4096, 12_289), (1, 8192), (511, 70_000), (8192, 4095)])
+    func `any place and length is written exactly`(offset: Int, byteCount: Int) throws {
+        let buffer = AlignedBuffer(byteCapacity: byteCount)
+        let bytes = pattern(byteCount)
+        unsafe bytes.withUnsafeBytes { unsafe buffer.base.copyMemory(from: $0.baseAddress!, byteCount: byteCount) }
+        let writer = try FileImageWriter(path: folder.file("new"), allowExisting: false)
+        try writer.prepare(byteCount: UInt64(offset + byteCount + 10))
+        try buffer.withBytes(byteCount: byteCount) { bytes throws(ImageError) in try writer.write(bytes, at: UInt64(offset)) }
+        try writer.finish()
+        #expect(try contents(of: folder.file("new")) == [UInt8](repeating: 0, count: offset) + bytes + [UInt8](repeating: 0, count: 10))
     }
 
     @Test func `an empty existing file is blank`() throws {

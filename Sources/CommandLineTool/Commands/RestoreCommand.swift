@@ -1,4 +1,5 @@
 import ArgumentParser
+import Bytes
 import DiskImages
 import Glibc
 import ImageRepository
@@ -63,24 +64,24 @@ struct RestoreCommand: Command {
         let what = "\(image.name) of snapshot \(SnapshotText.short(snapshot.id)) (\(snapshot.manifest.host), \(TimeText.short(snapshot.manifest.startTime)))"
         let plan = isStream ? nil : try RestorePlan(target: target, image: image, snapshot: snapshot, repository: repository)
         if dryRun {
-            describe(what, image, plan, console)
+            describe(what, snapshot.id, image, plan, console)
             return .done
         }
         if let plan { try plan.confirm(what, isAnswered: yes, console) }
-        return try restore(image, what, plan, repository, console)
+        return try restore(image, of: snapshot.id, what, plan, repository, console)
     }
 
-    private func describe(_ what: String, _ image: ImageRecord, _ plan: RestorePlan?, _ console: Console) {
+    private func describe(_ what: String, _ snapshot: SnapshotID, _ image: ImageRecord, _ plan: RestorePlan?, _ console: Console) {
         console.print("Would restore \(what), \(ByteText.of(image.byteCount)), to \(isStream ? "standard output" : target).")
         console.print(plan?.consequences ?? [])
         console.print(json: [
-            "type": "plan", "operation": "restore", "image": .string(image.name), "image_byte_count": .count(image.byteCount),
+            "type": "plan", "operation": "restore", "snapshot_id": .string(snapshot.hexadecimal), "image": .string(image.name), "image_byte_count": .count(image.byteCount),
             "target": .string(target), "overwrites": .bool(plan?.overwrites ?? false), "consequences": .strings(plan?.consequences ?? []),
         ])
     }
 
     private func restore(
-        _ image: ImageRecord, _ what: String, _ plan: RestorePlan?, _ repository: Repository, _ console: Console
+        _ image: ImageRecord, of snapshot: SnapshotID, _ what: String, _ plan: RestorePlan?, _ repository: Repository, _ console: Console
     ) throws(Failure) -> ExitStatus {
         var options = RestoreOptions()
         options.verifies = verify
@@ -101,11 +102,11 @@ struct RestoreCommand: Command {
             var failure = error
             // A file that the restore made is removed again; anything else is left as it is.
             let isGone = unsafe !isStream && access(target, F_OK) != 0
-            failure.message += isGone ? "; \(targetName) was removed again" : "; \(targetName) is not complete and must not be used"
+            failure.message += isGone ? "; what was written of \(targetName) was removed again" : "; \(targetName) is not complete and must not be used"
             throw failure
         }
         RestoreReporter(console: console).report(
-            report, what, target: targetName, isStream: isStream, milliseconds: Clock.monotonicMilliseconds - start)
+            report, what, snapshot: snapshot, image: image.name, target: targetName, isStream: isStream, milliseconds: Clock.monotonicMilliseconds - start)
         return report.unreadable.isEmpty ? .done : .incomplete
     }
 }

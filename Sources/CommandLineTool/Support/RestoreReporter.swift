@@ -1,3 +1,4 @@
+import Bytes
 import ImageRepository
 import RepositoryFormat
 
@@ -8,7 +9,7 @@ struct RestoreReporter {
     let console: Console
 
     /// - Parameter isStream: standard output holds the image, and words go to standard error.
-    func report(_ report: RestoreReport, _ what: String, target: String, isStream: Bool, milliseconds: UInt64) {
+    func report(_ report: RestoreReport, _ what: String, snapshot: SnapshotID, image: String, target: String, isStream: Bool, milliseconds: UInt64) {
         for range in report.unreadable.prefix(RestoreReporter.rangeCountMax) {
             console.warn("bytes \(range.lowerBound) to \(range.upperBound) could not be read when the snapshot was made; the target holds zeros there")
         }
@@ -19,7 +20,7 @@ struct RestoreReporter {
             + "in \(DurationText.of(seconds: milliseconds / 1000))\(report.isVerified ? "; read back and equal" : "")."
         if isStream { console.note(line) } else { console.print(line) }
         console.print(json: [
-            "type": "summary", "operation": "restore", "target": .string(target), "image_byte_count": .count(report.imageByteCount),
+            "type": "summary", "operation": "restore", "snapshot_id": .string(snapshot.hexadecimal), "image": .string(image), "target": .string(target), "image_byte_count": .count(report.imageByteCount),
             "written_byte_count": .count(report.writtenByteCount), "verified": .bool(report.isVerified), "milliseconds": .count(milliseconds),
             "unreadable": .array(
                 report.unreadable.map { ["offset": .count($0.lowerBound), "byte_count": .count($0.upperBound - $0.lowerBound)] }),

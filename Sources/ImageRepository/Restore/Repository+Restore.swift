@@ -22,7 +22,7 @@ extension Repository {
         let reader = segmentReader(try loadIndex(adoptsOrphans: true).index)
         let run = RestoreRun(
             image: image, reader: reader, target: RestoreTarget(writer), targetName: targetName,
-            threadCount: max(1, options.threadCount ?? usableCoreCount()), progress: progress, cancellation: cancellation)
+            threadCount: max(1, options.threadCount ?? usableCoreCount() + RestoreRun.writingThreadCount), progress: progress, cancellation: cancellation)
         do throws(RepositoryError) {
             progress.totalByteCount.store(image.byteCount * (options.verifies ? 2 : 1), ordering: .relaxed)
             try imaging { () throws(ImageError) in try writer.prepare(byteCount: image.byteCount) }
@@ -49,6 +49,9 @@ private struct RestoreRun: Sendable {
     let threadCount: Int
     let progress: ProgressCounters
     let cancellation: Cancellation
+
+    /// A thread that writes waits for the target; so many more than cores keep the cores busy meanwhile.
+    static let writingThreadCount = 2
 
     /// A worker's memory.
     private struct Buffers: Sendable {
