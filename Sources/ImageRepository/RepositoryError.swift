@@ -1,6 +1,7 @@
 public import Bytes
 public import DiskImages
 public import RepositoryFormat
+import Sealing
 public import Storage
 
 /// Why an operation on a repository did not succeed.
@@ -15,6 +16,8 @@ public enum RepositoryError: Error, Sendable {
     case notSupported(object: String, error: FormatError)
     /// An object is damaged, forged, or not what it should be.
     case damaged(object: String, reason: String)
+    /// An object is signed by a slot that is not in the keyring, or that may not sign it: nobody accepts it.
+    case unknownSigner(object: String)
     /// What the storage shows now is older than, or another than, what this machine has seen of this repository before.
     case rolledBack(reason: String)
     /// The key that was used may not do this.
@@ -40,11 +43,12 @@ public enum RepositoryError: Error, Sendable {
 extension RepositoryError: CustomStringConvertible {
     public var description: String {
         switch self {
-        case .noRepository(let place, let reason): "\(place): \(reason); “holdfast init” makes a repository"
+        case .noRepository(let place, let reason): "\(place): \(reason). Is its disk mounted? “holdfast init” makes a new repository"
         case .occupied(let place, let reason): "\(place): \(reason)"
         case .wrongCredential: "the password or key opens no slot of this repository"
         case .notSupported(let object, let error): "\(object): \(error)"
         case .damaged(let object, let reason): "\(object): \(reason)"
+        case .unknownSigner(let object): "\(object): \(SealingError.unknownSigner)"
         case .rolledBack(let reason): "the repository is not what this machine saw before: \(reason)"
         case .notPermitted(let operation, let role): "a key of role \(role.rawValue) may not \(operation); use a key of role full"
         case .noSnapshot(let text): "no snapshot fits “\(text)”; “holdfast snapshots” lists them"

@@ -1,3 +1,4 @@
+import Bytes
 import DiskImages
 import Dispatch
 import ImageFixtures
@@ -62,6 +63,43 @@ struct ConcurrentUseTests {
         #expect(try fixture.repository.snapshots(includingForgotten: true).snapshots.isEmpty)
         #expect(try memory.list(.index).isEmpty)
         #expect(try fixture.check(.all).isClean)
+    }
+
+    // MARK: latest
+
+    @Test func `latest is not an older snapshot when the newest cannot be read or is missing`() throws {
+        let (folder, storage) = (TemporaryFolder(), MemoryStorage())
+        let fixture = try RepositoryFixture(storage)
+        let machine = try RepositoryFixture(opening: storage, like: fixture, environment: RepositoryFixture.environment(stateFolder: folder.path))
+        let older = try machine.backup([1, 2, 3]).snapshot
+        let newer = try machine.backup([4, 5, 6]).snapshot
+        let name = ObjectName.snapshot(newer.id)
+        let sound = try #require(storage.objects[name])
+        func latest(_ repository: Repository) throws -> SnapshotID { try repository.snapshot(SnapshotSelector("latest")).id }
+        #expect(try latest(machine.repository) == newer.id)
+        for damaged in [Array(sound.dropLast()), [], sound.map { $0 ^ 1 }] {
+            storage.overwrite(name, with: damaged)
+            for repository in [machine.repository, fixture.repository] {
+                let error = #expect(throws: RepositoryError.self) { try latest(repository) }
+                #expect(error.map { "\($0)" }?.contains(name.path) == true)
+            }
+            // By its id the older one is there.
+            #expect(try machine.repository.snapshot(SnapshotSelector(older.id.hexadecimal)).id == older.id)
+        }
+        try storage.delete(name)
+        #expect(throws: RepositoryError.self) { try latest(machine.repository) }
+        // A machine that has never seen it cannot know.
+        #expect(try latest(fixture.repository) == older.id)
+        storage.overwrite(name, with: sound)
+        #expect(try latest(machine.repository) == newer.id)
+    }
+
+    @Test func `latest of an image is the newest snapshot that has it`() throws {
+        let fixture = try RepositoryFixture()
+        let first = try fixture.backup([1], name: "a").snapshot
+        _ = try fixture.backup([2], name: "b")
+        #expect(try fixture.repository.snapshot(SnapshotSelector("latest", image: "a")).id == first.id)
+        #expect(throws: RepositoryError.self) { try fixture.repository.snapshot(SnapshotSelector("latest", image: "c")) }
     }
 
     // MARK: What another client does meanwhile

@@ -96,7 +96,7 @@ struct KeyTests {
             let place = pack.segments[0]
             let sealed = Array(bytes[Int(place.offset)..<Int(place.offset + place.sealedByteCount)])
             let salt = Digest(sealed.prefix(Digest.byteCount))
-            func opens(_ segmentKey: SecretBytes) -> Bool {
+            func opens(_ segmentKey: some CipherKey) -> Bool {
                 do {
                     _ = try AuthenticatedCipher.open(sealed.dropFirst(Digest.byteCount), key: segmentKey, associatedData: associatedData)
                     return true
@@ -180,6 +180,19 @@ struct KeyTests {
         #expect(try changed.restore(snapshot) == bytes)
         #expect(try changed.check(.all).problems == [])
         #expect(try changed.backup(bytes).snapshot.manifest.counters.newByteCount == 0)
+    }
+
+    @Test func `what opens a slot already is refused for another`() throws {
+        let (_, machine) = try machine()
+        for key in [fixture.keyFile, machineKey, fixture.recoveryKey] {
+            let error = #expect(throws: RepositoryError.self) {
+                try fixture.repository.addSlot(role: .full, credential: .keyFile(key), cost: .moderate, label: "")
+            }
+            #expect(error.map { "\($0)" }?.contains("already") == true)
+            #expect(throws: RepositoryError.self) { try fixture.repository.changeCredential(to: .keyFile(key), cost: .moderate) }
+        }
+        #expect(fixture.repository.slots.count == 3)
+        #expect(try machine.check(.structure).isClean)
     }
 
     @Test func `of two key changes at once one is told to try again`() throws {

@@ -107,6 +107,26 @@ struct ParentTests {
         #expect(report.snapshot.manifest.counters.newByteCount < 200_000)
     }
 
+    @Test(arguments: [false, true]) func `maps that cannot be read are stored again by the next backup`(hasParent: Bool) throws {
+        let storage = MemoryStorage()
+        let fixture = try RepositoryFixture(storage)
+        let bytes = TestImages.random(byteCount: 300_000, seed: 57)
+        _ = try fixture.backup(bytes)
+        for (name, object) in storage.objects where name.kind == .maps {
+            var damaged = object
+            damaged[damaged.count / 2 / 64] ^= 1
+            for index in 48..<damaged.count / 2 { damaged[index] ^= 0xFF }
+            storage.overwrite(name, with: damaged)
+        }
+        var options = BackupOptions()
+        if !hasParent { options.parent = .none }
+        let report = try fixture.backup(bytes, options: options)
+        #expect(report.warnings.contains { $0.contains("stored again") })
+        #expect(report.dataPackCount == 0)
+        #expect(report.mapPackCount == 1)
+        #expect(try fixture.restore(report.snapshot) == bytes)
+    }
+
     @Test func `a fingerprint that names another chunk is found out and everything read again`() throws {
         let fixture = try RepositoryFixture()
         let bytes = TestImages.random(byteCount: 100_000, seed: 77)

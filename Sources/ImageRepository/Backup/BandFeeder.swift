@@ -113,6 +113,8 @@ struct BandFeeder: Sendable {
             guard filled == FormatLimits.bandByteCount else { break }
         }
         try imaging { () throws(ImageError) in try stream.finish() }
+        // As a rule what should have written into a pipe has failed.
+        guard report.byteCount > 0 else { throw .invalid("the stream ended before its first byte; no snapshot was made") }
         return report
     }
 

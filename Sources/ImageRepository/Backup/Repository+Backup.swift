@@ -53,8 +53,6 @@ private final class BackupRun {
     let session: WriteSession
     private var warnings: [String] = []
     private var workers: [BandWorker] = []
-    /// The maps of an image are read once and in order, one image after the other, so a small cache does for all.
-    private lazy var parentReader = repository.segmentReader(session.index, cacheByteCount: 8 << 20)
 
     init(
         _ repository: Repository, _ sources: [BackupSource], _ options: BackupOptions, _ progress: ProgressCounters, _ cancellation: Cancellation
@@ -83,7 +81,7 @@ private final class BackupRun {
             session.abandon()
             throw error
         }
-        warnings = session.warnings + known.problems.map { "\($0.object): \($0.reason)" }
+        warnings = known.problems.map { "\($0.object): \($0.reason)" }
     }
 
     func backup() throws(RepositoryError) -> BackupReport {
@@ -126,7 +124,7 @@ private final class BackupRun {
         if let warning = repository.pin(lastSnapshot: manifest.snapshot), !repository.warnings.contains(warning) { warnings.append(warning) }
         return BackupReport(
             snapshot: Snapshot(manifest: manifest, digest: digest, slot: repository.slot, isForgotten: false, isProtected: false),
-            warnings: warnings, unreadable: content.unreadable, dataPackCount: session.dataPacks.packCount,
+            warnings: session.warnings + warnings, unreadable: content.unreadable, dataPackCount: session.dataPacks.packCount,
             mapPackCount: session.mapPacks.packCount)
     }
 
@@ -180,6 +178,8 @@ private final class BackupRun {
             let current = try imaging { () throws(ImageError) in try reader.currentByteCount() }
             if current > reader.byteCount {
                 warnings.append("\(path): it grew while it was read; the snapshot has its first \(reader.byteCount) bytes")
+            } else if try imaging({ () throws(ImageError) in try reader.hasChanged() }) {
+                warnings.append("\(path): it was written to while it was read; the snapshot may have old contents in one place and new in another")
             }
         }
     }
@@ -208,7 +208,7 @@ private final class BackupRun {
         guard let chosen, let image = chosen.manifest.images.first(where: { $0.name == name }) ?? chosen.manifest.images.first,
             let volume = image.volumes.first, image.volumes.count == 1
         else { return nil }
-        return Predecessor(snapshot: chosen.id, maps: ParentMaps(parentReader, volume, of: chosen.id))
+        return Predecessor(snapshot: chosen.id, maps: ParentMaps(session.mapReader, volume, of: chosen.id))
     }
 
     // MARK: The manifest

@@ -22,7 +22,10 @@ final class WriteSession {
     /// Gathers map chunks; used by the collecting thread alone.
     let mapBuilder: SegmentBuilder
     /// What was wrong with the index or the condemned lists, for the person.
-    let warnings: [String]
+    private(set) var warnings: [String]
+    /// Reads maps of earlier sessions: the parent's, and those that are referred to instead of being stored again. An image's maps are read once and in
+    /// order, so a small cache does.
+    let mapReader: SegmentReader
 
     private let repository: Repository
     private var pending: [IndexDocument.Pack]
@@ -45,6 +48,7 @@ final class WriteSession {
         index = loaded.index
         pending = loaded.adopted
         claims = ChunkClaims(index: index)
+        mapReader = repository.segmentReader(index, cacheByteCount: 8 << 20)
         dataKey = SessionDataKey(recipient: repository.secrets.dataPublicKey)
         let stored: @Sendable (UInt64) -> Void = { _ = progress.storedByteCount.add($0, ordering: .relaxed) }
         dataPacks = PackWriter(.data, sealer: repository.sealer, key: dataKey.record, storage: repository.storage, onStored: stored)
@@ -53,12 +57,27 @@ final class WriteSession {
         warnings = (loaded.warning.map { [$0] } ?? []) + loaded.problems.map { "\($0.object): \($0.reason)" }
     }
 
-    /// Stores a map chunk unless it is there, and returns its id.
+    /// Stores a map chunk unless it is there and can be read: maps are small, and without one none of the data below it could be found.
     func storeMap(_ bytes: [UInt8], _ id: ChunkID, near band: UInt64) throws(RepositoryError) {
+        try discountIfUnreadable(id)
         guard claims.claim(id, byteCount: bytes.count) else { return }
         try packing { () throws(PackingError) in
             try unsafe bytes.withUnsafeBufferPointer { buffer throws(PackingError) in
                 unsafe try mapBuilder.append(id, UnsafeRawBufferPointer(buffer), band: band)
+            }
+        }
+    }
+
+    /// What packs hold from which a map chunk cannot be read is stored again from now on.
+    private func discountIfUnreadable(_ id: ChunkID) throws(RepositoryError) {
+        while index.countingLocation(id) != nil {
+            do throws(PackingError) {
+                return try unsafe mapReader.withChunk(id, .map) { _ in }
+            } catch {
+                if case .storage(.unavailable) = error { throw RepositoryError(error) }
+                let packs = index.locations(id).map { index.pack($0.pack) }.filter(\.isCounting)
+                warnings += packs.map { "\($0.name.path): \(RepositoryError(error).reason); the maps in it that this backup needs are stored again" }
+                index.discount(Set(packs.map(\.id)))
             }
         }
     }

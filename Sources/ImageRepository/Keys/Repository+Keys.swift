@@ -13,6 +13,7 @@ extension Repository {
         let (_, rootKey) = try demandRootKey(to: "add keys")
         try permit(.write)
         guard keyrings.current.slots.count < FormatLimits.slotCountMax else { throw .invalid("a repository has at most \(FormatLimits.slotCountMax) keys; remove one") }
+        try refuseKnown(credential)
         let slot = try storeSlot(role: role, credential: credential, cost: cost, label: label)
         try keyrings.append({ $0.slots.append(slot) }, key: rootKey)
         _ = pin()
@@ -32,9 +33,25 @@ extension Repository {
     public func changeCredential(to credential: Credential, cost: PasswordCost) throws(RepositoryError) -> SlotID {
         _ = try demandRootKey(to: "change keys")
         guard let own = keyrings.current.slot(slot) else { throw .damaged(object: "keyring/\(keyrings.current.number)", reason: "the slot in use is not in it") }
+        try refuseKnown(credential)
         let added = try storeSlot(role: own.role, credential: credential, cost: cost, label: own.label)
         try retire(own.id, adding: added)
         return added.id
+    }
+
+    /// A password in two slots would go on to open the repository after one of them was removed.
+    private func refuseKnown(_ credential: Credential) throws(RepositoryError) {
+        for slot in keyrings.current.slots {
+            do throws(RepositoryError) {
+                guard let object = try Repository.readSlot(storage, slot), credential.fits(object.derivation) else { continue }
+                _ = try sealing(ObjectName.key(slot.id).path) { () throws(SealingError) in try SlotSecrets(opening: object, slot: slot.id, with: credential) }
+            } catch {
+                // It does not open this one, or nothing can; what is wrong with that slot is not the matter here.
+                if case .storage(.unavailable) = error { throw error }
+                continue
+            }
+            throw .invalid("this password or key file opens slot \(slot.id) already; give a new one")
+        }
     }
 
     private func storeSlot(role: Role, credential: Credential, cost: PasswordCost, label: String) throws(RepositoryError) -> Keyring.Slot {

@@ -1,6 +1,7 @@
 import Bytes
 import CLinux
 import Glibc
+import Sealing
 
 /// Small files of this machine's user: pins, caches. Readable by nobody else, replaced whole.
 enum PrivateFile {
@@ -79,6 +80,7 @@ extension RepositoryError {
     var reason: String {
         switch self {
         case .damaged(_, let reason): reason
+        case .unknownSigner: "\(SealingError.unknownSigner)"
         case .notSupported(_, let error): "\(error)"
         default: "\(self)"
         }

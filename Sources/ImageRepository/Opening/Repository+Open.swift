@@ -35,6 +35,11 @@ extension Repository {
         return repository
     }
 
+    /// Looks whether there is a repository, without a key.
+    ///
+    /// - Throws: `.noRepository`; `.damaged` if there is one that cannot be opened; `.notSupported`, `.storage`.
+    public static func probe(_ storage: any StorageBackend) throws(RepositoryError) { _ = try readConfig(storage) }
+
     static func readConfig(_ storage: any StorageBackend) throws(RepositoryError) -> Config {
         let object: [UInt8]
         do throws(StorageError) {

@@ -45,7 +45,8 @@ extension RepositoryError {
         case .format(let error): self.init(error, object: object)
         case .wrongPassword, .noSlot: self = .wrongCredential
         case .notPermitted(let role): self = .notPermitted(operation: "open \(object)", role: role)
-        case .notAuthentic, .badSignature, .unknownSigner, .badKeyFile, .outOfMemory: self = .damaged(object: object, reason: "\(error)")
+        case .unknownSigner: self = .unknownSigner(object: object)
+        case .notAuthentic, .badSignature, .badKeyFile, .outOfMemory: self = .damaged(object: object, reason: "\(error)")
         }
     }
 

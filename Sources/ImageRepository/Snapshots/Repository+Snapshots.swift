@@ -11,6 +11,7 @@ extension Repository {
         let marks = try readMarks()
         var snapshots: [Snapshot] = []
         var problems = marks.problems
+        var unreadable: [Problem] = []
         for name in names.sorted(by: { $0.leaf < $1.leaf }) {
             guard let id = SnapshotID(hexadecimal: name.leaf) else { continue }
             do throws(RepositoryError) {
@@ -18,23 +19,35 @@ extension Repository {
                 if includingForgotten || !snapshot.isForgotten { snapshots.append(snapshot) }
             } catch {
                 if case .storage(.unavailable) = error { throw error }
-                problems.append(Problem(severity: .error, object: name.path, reason: error.reason, snapshots: [name.leaf]))
+                let problem = Problem(severity: .error, object: name.path, reason: error.reason, snapshots: [name.leaf])
+                problems.append(problem)
+                if case .unknownSigner = error { continue }
+                unreadable.append(problem)
             }
         }
         snapshots.sort { ($0.manifest.ordinal, $0.id.hexadecimal) < ($1.manifest.ordinal, $1.id.hexadecimal) }
-        return SnapshotList(snapshots: snapshots, problems: problems)
+        return SnapshotList(snapshots: snapshots, problems: problems, unreadable: unreadable)
     }
 
     /// The one snapshot that is meant.
     ///
-    /// - Throws: `.noSnapshot`, `.ambiguous`; `.damaged` if what was asked for by its id cannot be read.
+    /// - Throws: `.noSnapshot`, `.ambiguous`; `.damaged` if what was asked for by its id cannot be read, or if `latest` was asked for and what
+    ///   cannot be read, or is missing, may be later: to restore an older one instead without a word would be a wrong answer.
     public func snapshot(_ selector: SnapshotSelector) throws(RepositoryError) -> Snapshot {
-        let list = try snapshots()
+        // Before the snapshots are listed, as for a check.
+        let pins = Result { () throws(RepositoryError) in try pinFile.read() }
+        let list = try snapshots(includingForgotten: true)
         let candidates = list.snapshots.filter { snapshot in
-            (selector.host == nil || snapshot.manifest.host == selector.host)
+            !snapshot.isForgotten && (selector.host == nil || snapshot.manifest.host == selector.host)
                 && selector.tags.allSatisfy { snapshot.manifest.tags.contains($0) }
+                && (selector.image == nil || snapshot.manifest.images.contains { $0.name == selector.image })
         }
         if selector.text == "latest" {
+            var doubt = list.unreadable.first
+            if doubt == nil { doubt = try missing(pins, in: list, host: selector.host) }
+            if let problem = doubt {
+                throw .damaged(object: problem.object, reason: "\(problem.reason); it may be the latest snapshot, so name the one that is meant by its id")
+            }
             guard let newest = candidates.last else { throw .noSnapshot(selector.host.map { "latest:\($0)" } ?? "latest") }
             return newest
         }
@@ -46,6 +59,19 @@ extension Repository {
             throw .damaged(object: problem.object, reason: problem.reason)
         }
         throw .noSnapshot(selector.text)
+    }
+
+    /// What this machine committed last, if it is neither there nor was removed by a prune.
+    private func missing(
+        _ pins: Result<Pins?, RepositoryError>, in list: SnapshotList, host: String?
+    ) throws(RepositoryError) -> Problem? {
+        // Opening has warned if the pins cannot be read.
+        guard case .success(let pins?) = pins, let last = pins.lastSnapshot, host == nil || host == environment.host,
+            !list.snapshots.contains(where: { $0.id == last }), try readMarks().states[last]?.isFinal != true
+        else { return nil }
+        return Problem(
+            severity: .error, object: ObjectName.snapshot(last).path, reason: "it is missing, though this machine committed it and nobody has forgotten it",
+            snapshots: [last.hexadecimal])
     }
 
     /// The image of that name, or the only one if `name` is nil.

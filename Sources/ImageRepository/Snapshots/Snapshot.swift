@@ -21,9 +21,12 @@ public struct SnapshotSelector: Sendable, Equatable {
     public var host: String?
     /// Only snapshots with all of these.
     public var tags: [String]
+    /// For `latest`: only snapshots that have an image of that name; nil for any.
+    public var image: String?
 
-    public init(_ text: String, host: String? = nil, tags: [String] = []) {
+    public init(_ text: String, host: String? = nil, tags: [String] = [], image: String? = nil) {
         self.text = text
+        self.image = image
         self.host = host
         self.tags = tags
     }
@@ -33,4 +36,6 @@ public struct SnapshotSelector: Sendable, Equatable {
 public struct SnapshotList: Sendable {
     public let snapshots: [Snapshot]
     public let problems: [Problem]
+    /// Why there may be a snapshot that could not be read. What nobody accepts is not among them.
+    let unreadable: [Problem]
 }
