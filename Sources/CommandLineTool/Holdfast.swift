@@ -22,6 +22,19 @@ struct Holdfast: ParsableCommand {
     @OptionGroup(title: "Repository")
     var repository: RepositoryOptions
 
+    /// The command that the arguments name.
+    static func parsed(_ arguments: [String]) throws -> any ParsableCommand { try parseAsRoot(withImpliedValues(arguments)) }
+
+    /// `--read-data` alone is `--read-data=100%`. The parser's own way of saying so drops a value whenever another option follows it.
+    static func withImpliedValues(_ arguments: [String]) -> [String] {
+        let end = arguments.firstIndex(of: "--") ?? arguments.endIndex
+        return arguments.indices.map { index in
+            guard index < end, arguments[index] == "--read-data" else { return arguments[index] }
+            let hasValue = index + 1 < end && arguments[index + 1].hasSuffix("%")
+            return hasValue ? arguments[index] : "--read-data=100%"
+        }
+    }
+
     /// How messages about wrong usage begin, like all others.
     static var _errorLabel: String { "holdfast" }
 }

@@ -5,19 +5,29 @@ import Glibc
 /// The process: set up before anything else happens, and its end.
 enum Program {
     static func run() -> Never {
+        openStandardDescriptors()
         // Keys must not end up in a core file, nor be read by another process of the same user.
         _ = holdfast_forbid_core_dumps()
         forbidBacktraces()
         holdfast_keep_large_blocks()
         Interruption.watch()
         do {
-            var command = try Holdfast.parseAsRoot()
+            var command = try Holdfast.parsed(Array(CommandLine.arguments.dropFirst()))
             try command.run()
         } catch {
             // Usage errors, help, version, and the exit statuses of commands.
             Holdfast.exit(withError: error)
         }
         exit(ExitStatus.done.rawValue)
+    }
+
+    /// Who starts the program with one of them closed would else have it stand for the next file that is opened.
+    private static func openStandardDescriptors() {
+        while true {
+            let descriptor = unsafe open("/dev/null", O_RDWR)
+            if descriptor > STDERR_FILENO { close(descriptor) }
+            if descriptor < 0 || descriptor > STDERR_FILENO { return }
+        }
     }
 
     /// The runtime prints registers and memory around them when a program crashes; a key could be among them.

@@ -33,7 +33,7 @@ struct FileStatus: Equatable {
         let flags = followingLinks ? 0 : AT_SYMLINK_NOFOLLOW
         guard unsafe fstatat(folder, path, &information, flags) == 0 else {
             let error = ErrorNumber.last
-            if error.code == ENOENT { return nil }
+            if error.code == ENOENT || error.code == ENOTDIR { return nil }
             throw error
         }
         return FileStatus(information)

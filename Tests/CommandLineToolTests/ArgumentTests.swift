@@ -6,7 +6,7 @@ import Testing
 
 @Suite struct ArgumentTests {
     private func parse<Result>(_ type: Result.Type, _ arguments: String...) throws -> Result {
-        try #require(try Holdfast.parseAsRoot(arguments) as? Result)
+        try #require(try Holdfast.parsed(arguments) as? Result)
     }
 
     @Test func `the repository may be named before or after the command`() throws {
@@ -22,6 +22,9 @@ import Testing
         #expect(try parse(CheckCommand.self, "check", "--read-data").data == .all)
         #expect(try parse(CheckCommand.self, "check", "--read-data=5%").data == .sample(percent: 5))
         #expect(try parse(CheckCommand.self, "check", "--read-data", "--json").data == .all)
+        // A value counts wherever it stands.
+        #expect(try parse(CheckCommand.self, "check", "--read-data=5%", "--quiet").data == .sample(percent: 5))
+        #expect(try parse(CheckCommand.self, "check", "--read-data", "5%", "--quiet").data == .sample(percent: 5))
     }
 
     @Test func `compression is a level or none`() throws {
@@ -34,10 +37,11 @@ import Testing
         ["backup"], ["backup", "a", "b", "--image-name", "x"], ["backup", "d", "--compression", "13"], ["backup", "d", "--limit-rate", "fast"],
         ["backup", "d", "--threads", "0"], ["restore", "latest"], ["restore", "latest", "-", "--verify"], ["restore", "latest", "-", "--json"],
         ["init", "--no-recovery-print"], ["init", "--json"], ["init", "--chunk-size", "48KiB"], ["init", "--chunk-size", "8KiB"],
-        ["check", "--read-data=0%"], ["check", "--read-data=5"], ["check", "--read-data=101%"], ["key", "add"], ["key", "add", "--role", "root"],
+        ["check", "--read-data=0%"], ["check", "--read-data=5"], ["check", "--read-data=101%"], ["check", "--read-data=banana", "--quiet"], ["check", "--read-data=0%", "--quiet"],
+        ["check", "--read-data="], ["check", "--read-data=1e1%"], ["key", "add"], ["key", "add", "--role", "root"],
         ["snapshots", "--password-file", "a", "--key-file", "b"], ["nonsense"],
     ])
     func `wrong usage ends with status 64`(arguments: [String]) {
-        #expect(performing: { try Holdfast.parseAsRoot(arguments) }, throws: { Holdfast.exitCode(for: $0).rawValue == CommandLineTool.ExitStatus.usage.rawValue })
+        #expect(performing: { try Holdfast.parsed(arguments) }, throws: { Holdfast.exitCode(for: $0).rawValue == CommandLineTool.ExitStatus.usage.rawValue })
     }
 }

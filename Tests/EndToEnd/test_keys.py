@@ -130,6 +130,6 @@ def test_the_recovery_key_opens_everything_when_the_password_is_lost(holdfast: P
 
 def test_a_mistyped_recovery_key_is_told_apart_from_a_wrong_one(repository: Repository) -> None:
     line = repository.recovery_file.read_text().strip()
-    mistyped = line.replace(line[20], "A" if line[20] != "A" else "B", 1)
+    mistyped = line[:20] + ("A" if line[20] != "A" else "B") + line[21:]
     outcome = repository.program.run("snapshots", "-r", repository.folder, "--recovery", standard_input=mistyped.encode())
     assert outcome.status in (1, 12) and "check" in outcome.errors.lower()

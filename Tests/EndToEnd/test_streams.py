@@ -1,5 +1,6 @@
 """Images from standard input and from what a command prints."""
 
+import subprocess
 from pathlib import Path
 
 from support.images import MIB, make_image, random_bytes
@@ -14,9 +15,21 @@ def test_standard_input_becomes_an_image(repository: Repository) -> None:
     assert shown["snapshot"]["images"][0]["source_kind"] == "stream"
 
 
-def test_empty_standard_input_is_an_empty_image(repository: Repository) -> None:
-    repository.run("backup", "--stdin-name", "dump", standard_input=b"").require(0)
-    assert repository.run("restore", "latest", "-").require(0).output_bytes == b""
+def test_a_stream_without_a_byte_makes_no_snapshot(repository: Repository) -> None:
+    # As a rule the program that should have written has failed.
+    outcomes = [
+        repository.run("backup", "--stdin-name", "dump", standard_input=b""),
+        repository.run("backup", "--stdin-command", "true"),
+    ]
+    for outcome in outcomes:
+        assert "first byte" in outcome.require(1).errors
+    assert repository.snapshot_ids() == []
+
+
+def test_a_closed_standard_input_is_an_empty_one(repository: Repository) -> None:
+    command = repository.program.command(*repository.arguments("backup", "--stdin-name", "dump"))
+    closed = subprocess.run(["sh", "-c", 'exec "$@" <&-', "sh", *command], env=repository.program.environment, timeout=60, capture_output=True)
+    assert closed.returncode == 1 and b"first byte" in closed.stderr
 
 
 def test_what_a_command_prints_becomes_an_image(repository: Repository, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from support.devices import loop_device
 from support.images import MIB, make_image, overwrite
 from support.objects import object_names
 from support.repository import Repository
@@ -69,3 +70,29 @@ def test_a_failed_restore_removes_the_target_that_it_made(repository: Repository
     outcome = repository.run("restore", "latest", target).require(1)
     assert str(target) in outcome.errors and "was removed again" in outcome.errors
     assert not target.exists()
+
+
+@pytest.mark.root
+def test_a_file_that_a_loop_device_shows_is_in_use(repository: Repository, image: Path, tmp_path: Path) -> None:
+    repository.snapshot(image)
+    target = make_image(tmp_path / "attached.img", 8 * MIB, seed=5)
+    before = target.read_bytes()
+    with loop_device(target) as device:
+        for arguments in ((), ("--dry-run",)):
+            outcome = repository.run("restore", "--yes", *arguments, "latest", target).require(1)
+            assert str(device) in outcome.errors and "in use" in outcome.errors
+    assert target.read_bytes() == before
+
+
+def test_a_killed_restore_leaves_nothing_under_the_name_of_the_target(repository: Repository, tmp_path: Path) -> None:
+    image = make_image(tmp_path / "disk.img", 64 * MIB)
+    repository.snapshot(image)
+    target = tmp_path / "back.img"
+    process = repository.program.start(*repository.arguments("restore", "--threads", "1", "latest", target))
+    while process.poll() is None and not target.with_name("back.img.incomplete").exists():
+        pass
+    process.kill()
+    process.wait()
+    assert not target.exists()
+    repository.require_equal("latest", image, target)
+    assert not target.with_name("back.img.incomplete").exists()

@@ -60,6 +60,8 @@ struct BackupCommand: Command {
     func validate() throws {
         if source.isEmpty, !streams.isGiven { throw ValidationError("Name at least one SOURCE, --stdin-name or --stdin-command.") }
         if imageName != nil, source.count + (streams.isGiven ? 1 : 0) != 1 { throw ValidationError("--image-name is for a single source.") }
+        let names = tags + [imageName, host, streams.stdinName].compactMap { $0 }
+        if names.contains(where: { $0.utf8.count > 1024 }) { throw ValidationError("Names and tags have at most 1024 bytes.") }
         if imageName == "" || host == "" || tags.contains("") { throw ValidationError("Names and tags must not be empty.") }
         if imageName != nil, streams.stdinName != nil { throw ValidationError("--stdin-name names the image already.") }
     }
@@ -69,6 +71,7 @@ struct BackupCommand: Command {
         _ = holdfast_idle_io_priority()
         // Sources first, so that a mistyped path costs nobody a password.
         let opened = try BackupSources(paths: source, streams: streams, imageName: imageName)
+        for warning in opened.warnings { console.warn(warning) }
         let repository = try repository.open(console)
         let options = try backupOptions(repository)
         let operation = Operation(

@@ -18,9 +18,9 @@ struct CheckCommand: Command {
     @OptionGroup(title: "Output")
     var output: OutputOptions
 
+    /// The flag alone means 100%; see `Holdfast.withImpliedValues`.
     @Option(
-        defaultAsFlag: "100%",
-        help: ArgumentHelp("Read and open all data, or a share of it: --read-data=5%.", valueName: "share"))
+        help: ArgumentHelp("Read and open all data; with =5%, packs at random that are such a share.", valueName: "share"))
     var readData: String?
 
     @Option(help: ArgumentHelp("Worker threads, instead of one a core.", valueName: "count"), transform: ArgumentValues.threadCount)
@@ -28,7 +28,6 @@ struct CheckCommand: Command {
 
     var console: Console { output.console }
 
-    /// With a transformation at the option itself, the parser would take a value that is refused for none at all.
     func validate() throws { _ = try data }
 
     var data: CheckOptions.Data {
@@ -57,7 +56,10 @@ struct CheckCommand: Command {
         console.print(
             "Checked \(report.snapshotCount) snapshots, \(report.packCount) packs (\(report.openedPackCount) read whole) and \(report.chunkCount) chunks.")
         let errorCount = report.problems.count { $0.severity == .error }
-        console.print(errorCount == 0 ? "No errors were found." : "\(errorCount) errors were found.")
+        console.print(errorCount == 0 ? "No errors were found." : errorCount == 1 ? "1 error was found." : "\(errorCount) errors were found.")
+        if report.problems.contains(where: { $0.severity == .error && ($0.object.hasPrefix("packs/") || $0.object.hasPrefix("maps/")) }) {
+            console.print("A damaged pack that is moved out of the repository is missed at once: the next backup then stores again what a source still has. Keep the pack.")
+        }
         console.print(json: [
             "type": "summary", "operation": "check", "snapshot_count": .count(report.snapshotCount), "pack_count": .count(report.packCount),
             "opened_pack_count": .count(report.openedPackCount), "chunk_count": .count(report.chunkCount), "error_count": .count(errorCount),

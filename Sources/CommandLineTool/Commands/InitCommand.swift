@@ -84,6 +84,9 @@ struct InitCommand: Command {
 
     /// Twelve folders among somebody's documents are no fun. An earlier attempt's leftovers and the root of a disk are fine.
     private func refuseOtherFiles(_ folder: String) throws(Failure) {
+        if let outer = FolderNames.ancestors(of: folder).first(where: { Set(FolderNames.of($0)).isSuperset(of: ["config", "keyring", "keys", "packs"]) }) {
+            throw Failure("\(folder): it lies inside the repository \(outer); name a folder elsewhere")
+        }
         let harmless = Set(ObjectKind.allCases.map(\.rawValue) + ["lost+found", "reserve"])
         guard let other = FolderNames.of(folder).first(where: { !harmless.contains($0) }) else { return }
         throw Failure("\(folder): it is not empty (there is \(other)); name a new folder, such as \(folder)/repository")

@@ -43,7 +43,7 @@ enum ArgumentValues {
 
     /// `5%`, `0.5%`, `100%`; above 0.
     static func percent(_ text: String) throws -> Double {
-        guard text.hasSuffix("%"), let percent = Double(text.dropLast()), percent > 0, percent <= 100 else {
+        guard text.hasSuffix("%"), text.dropLast().allSatisfy({ "0123456789.".contains($0) }), let percent = Double(text.dropLast()), percent > 0, percent <= 100 else {
             throw ValidationError("“\(text)” is no share; write --read-data for all, or --read-data=5%.")
         }
         return percent

@@ -5,6 +5,8 @@ import ImageRepository
 /// The opened sources of one backup.
 struct BackupSources {
     private(set) var sources: [BackupSource] = []
+    /// What a person should know before these are backed up.
+    private(set) var warnings: [String] = []
     /// Ends what waits for input; for when the backup is asked to stop.
     private(set) var stop: @Sendable () -> Void = {}
 
@@ -12,6 +14,9 @@ struct BackupSources {
         for path in paths {
             guard path != "-" else { throw Failure("for standard input, give --stdin-name and a name for the image instead of “-”", status: .usage) }
             let reader = try imageCall { () throws(ImageError) in try FileImageReader(path: path) }
+            if let reason = try imageCall({ () throws(ImageError) in try ImageTarget.usage(of: path) }) {
+                warnings.append("\(path) is in use (\(reason)): what is written to it during the backup may be in the snapshot in part")
+            }
             var identity = reader.identity
             if let imageName { identity.imageName = imageName }
             try add(BackupSource(reader, identity: identity))

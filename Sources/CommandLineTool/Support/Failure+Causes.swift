@@ -13,6 +13,8 @@ extension Failure {
         case .wrongCredential:
             self.init("\(error); try again, or use the recovery key with --recovery", status: .wrongCredential)
         case .cancelled: self = .interrupted
+        case .damaged(let object, _) where Failure.opens(object):
+            self.init("\(error); the repository cannot be opened without it: put it back from a copy of the repository")
         case .damaged: self.init("\(error); “holdfast check” tells which snapshots are affected")
         case .storage(let error): self.init(error)
         case .image(let error): self.init(error)
@@ -20,10 +22,13 @@ extension Failure {
         }
     }
 
+    /// Whether the object is one of those without which nothing can be opened.
+    private static func opens(_ object: String) -> Bool { object == "config" || object.hasPrefix("keyring") || object.hasPrefix("keys/") }
+
     init(_ error: StorageError) {
         switch error {
         case .noRepository(let place):
-            self.init("\(place): there is no repository here; “holdfast init” makes one", status: .noRepository)
+            self.init("\(place): there is no repository here. Is its disk mounted? “holdfast init” makes a new one", status: .noRepository)
         case .notFound, .shortObject: self.init("\(error); “holdfast check” tells which snapshots are affected")
         case .full: self.init("\(error); make room there and run the command again")
         case .accessDenied: self.init("\(error); run as a user who may, or change its permissions")

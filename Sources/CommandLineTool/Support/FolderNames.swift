@@ -16,4 +16,28 @@ enum FolderNames {
         }
         return found.sorted()
     }
+
+    /// The folders above one that need not exist, the nearest first.
+    static func ancestors(of folder: String) -> [String] {
+        // What does not exist yet is nowhere but below the nearest that does.
+        guard let resolved = unsafe realpath(folder, nil) else {
+            let parent = parent(of: folder.hasPrefix("/") ? folder : "./" + folder)
+            return parent == folder ? [] : [parent] + ancestors(of: parent)
+        }
+        defer { unsafe free(resolved) }
+        var place = unsafe String(cString: resolved)
+        var found: [String] = []
+        while place != "/" {
+            place = parent(of: place)
+            found.append(place)
+        }
+        return found
+    }
+
+    private static func parent(of path: String) -> String {
+        var end = path.endIndex
+        while end > path.index(after: path.startIndex), path[path.index(before: end)] == "/" { end = path.index(before: end) }
+        guard let slash = path[..<end].lastIndex(of: "/") else { return "." }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
+    }
 }

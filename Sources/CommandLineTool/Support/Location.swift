@@ -6,6 +6,10 @@ enum Location: Equatable {
     init(parsing text: String) throws(Failure) {
         guard !text.isEmpty else { throw Failure("the repository's name is empty", status: .usage) }
         guard let schemeEnd = Location.schemeEnd(text) else {
+            let word = text.prefix { $0.isASCII && ($0.isLetter || $0.isNumber) }
+            guard word.count < 2 || text[word.endIndex...].first != ":" else {
+                throw Failure("\(text): repositories at “\(word):” are not supported; a folder of that name is ./\(text)", status: .usage)
+            }
             self = .folder(text)
             return
         }

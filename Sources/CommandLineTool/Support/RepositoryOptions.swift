@@ -45,9 +45,7 @@ struct RepositoryOptions: ParsableArguments {
     func open(_ console: Console) throws(Failure) -> Repository {
         let storage = try storage()
         // Before anybody has to type a password.
-        guard try storageCall({ () throws(StorageError) in try storage.stat(.config) }) != nil else {
-            throw Failure("\(storage.place): there is no repository here; “holdfast init” makes one", status: .noRepository)
-        }
+        try repositoryCall { () throws(RepositoryError) in try Repository.probe(storage) }
         let environment = ThisMachine.environment(console)
         let credentials = CredentialSource(self)
         var attempt = 1

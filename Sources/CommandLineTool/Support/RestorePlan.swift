@@ -21,6 +21,9 @@ struct RestorePlan {
             (overwrites, consequences) = (false, ["\(target) does not exist yet and will be made."])
             return
         }
+        if let reason = try imageCall({ () throws(ImageError) in try ImageTarget.usage(of: target) }) {
+            throw Failure(ImageError.inUse(path: target, reason: reason))
+        }
         var consequences: [String] = []
         let isDevice = status.st_mode & S_IFMT == S_IFBLK
         guard isDevice || status.st_mode & S_IFMT == S_IFREG else {

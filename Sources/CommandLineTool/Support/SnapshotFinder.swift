@@ -14,10 +14,11 @@ struct SnapshotFinder {
         case .latest(let named):
             if let named, let host, named != host { throw Failure("latest:\(named) and --host \(host) name different hosts", status: .usage) }
             do throws(RepositoryError) {
-                return try repository.snapshot(SnapshotSelector("latest", host: named ?? host, tags: tags))
+                return try repository.snapshot(SnapshotSelector("latest", host: named ?? host, tags: tags, image: name.image))
             } catch {
-                guard case .noSnapshot = error, let named else { throw Failure(error) }
-                throw missingHost(named) ?? Failure(error)
+                guard case .noSnapshot = error else { throw Failure(error) }
+                if let image = name.image { throw Failure("no snapshot has an image “\(image)”; “holdfast snapshots” lists them") }
+                throw named.flatMap { missingHost($0) } ?? Failure(error)
             }
         }
     }
