@@ -70,7 +70,13 @@ struct RoundTripTests {
         #expect(try fixture.check(.all).problems == [])
     }
 
-    @Test(arguments: [0, 1, 4096, 1_000_003, band, band + 1])
+    @Test func `a stream without a byte makes no snapshot`() throws {
+        let fixture = try RepositoryFixture()
+        #expect(throws: RepositoryError.self) { try fixture.backup(MemoryImageStream([])) }
+        #expect(try fixture.repository.snapshots(includingForgotten: true).snapshots.isEmpty)
+    }
+
+    @Test(arguments: [1, 4096, 1_000_003, band, band + 1])
     func `a stream comes back`(byteCount: Int) throws {
         let fixture = try RepositoryFixture()
         var bytes = [UInt8](repeating: 0, count: byteCount)
