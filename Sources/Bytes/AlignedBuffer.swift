@@ -50,6 +50,14 @@ public final class AlignedBuffer: @unchecked Sendable {
         unsafe memset(base + range.lowerBound, 0, range.count)
     }
 
+    package func isZero(_ range: Range<Int>) -> Bool {
+        precondition(range.lowerBound >= 0 && range.upperBound <= byteCapacity, "within the buffer")
+        // Equal to itself shifted by one, and its first byte is zero.
+        guard let first = range.first else { return true }
+        return unsafe base.load(fromByteOffset: first, as: UInt8.self) == 0
+            && memcmp(base + first, base + first + 1, range.count - 1) == 0
+    }
+
     package func copy(_ source: UnsafeRawBufferPointer, at offset: Int) {
         precondition(offset >= 0 && offset + source.count <= byteCapacity, "within the buffer")
         if let start = source.baseAddress { unsafe memcpy(base + offset, start, source.count) }

@@ -10,10 +10,11 @@ import Testing
 struct SourceTests {
     private static let band: UInt64 = 16 << 20
 
-    @Test func `what cannot be read is recorded, reported and restored as zeros`() throws {
+    @Test(arguments: [false, true]) func `what cannot be read is recorded, reported and restored as zeros`(hasParent: Bool) throws {
         let fixture = try RepositoryFixture()
         let byteCount = Self.band + 300_000
         let image = SyntheticImageReader(byteCount: byteCount, seed: 51, dataRanges: [0..<200_000, Self.band - 100_000..<byteCount])
+        if hasParent { _ = try fixture.backup(image) }
         let bad: [Range<UInt64>] = [0..<512, 100_352..<101_376, Self.band - 512..<Self.band + 512, byteCount - 480..<byteCount]
         image.setUnreadable(bad)
         let report = try fixture.backup(image)
@@ -35,13 +36,16 @@ struct SourceTests {
         // An incomplete snapshot is no parent; the next one, which can be read, is whole.
         image.setUnreadable([])
         let next = try fixture.backup(image)
-        #expect(next.snapshot.manifest.parent == nil)
+        #expect((next.snapshot.manifest.parent != nil) == hasParent)
+        #expect(next.snapshot.manifest.parent != report.snapshot.id)
         #expect(try fixture.restore(next.snapshot) == image.bytes(in: 0..<byteCount))
     }
 
-    @Test(arguments: [UInt64(0), 1, 4096, 1_500_000, 2_999_999]) func `the lost tail of a source that shrinks is unreadable`(end: UInt64) throws {
+    @Test(arguments: [UInt64(0), 1, 4096, 1_500_000, 2_999_999], [false, true])
+    func `the lost tail of a source that shrinks is unreadable`(end: UInt64, hasParent: Bool) throws {
         let fixture = try RepositoryFixture()
         let image = SyntheticImageReader(byteCount: 3_000_000, seed: 52)
+        if hasParent { _ = try fixture.backup(image) }
         image.setCurrentByteCount(end)
         let report = try fixture.backup(image)
         #expect(report.unreadable.map(\.range) == [end..<3_000_000])

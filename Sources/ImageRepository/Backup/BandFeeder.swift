@@ -1,4 +1,5 @@
 import Bytes
+import Chunking
 import DiskImages
 import RepositoryFormat
 import Synchronization
@@ -46,15 +47,20 @@ struct BandFeeder: Sendable {
     let cancellation: Cancellation
 
     /// Reads an image. Holes are not read, and whole bands of them become one outcome.
-    func feed(_ reader: any ImageReader, sectorByteCount: UInt32) throws(RepositoryError) -> FeedReport {
+    ///
+    /// - Parameter recognise: makes an outcome of a band that the scanner recognised as a whole.
+    func feed(
+        _ reader: any ImageReader, sectorByteCount: UInt32, scanner: UnchangedScanner?, recognise: ([MapEntry]) -> BandOutcome
+    ) throws(RepositoryError) -> FeedReport {
         var report = FeedReport(byteCount: reader.byteCount)
-        let scanner = UnreadableRangeScanner(sectorByteCount: sectorByteCount)
+        var extents = ExtentCursor(reader)
+        let unreadable = UnreadableRangeScanner(sectorByteCount: sectorByteCount)
         let bandCount = MapGeometry(byteCount: reader.byteCount).bandCount
         var band: UInt64 = 0
         while band < bandCount {
             try check()
             let start = band * BandFeeder.bandByteCount
-            if let (kind, end) = try uniform(reader, at: start, &report) {
+            if let (kind, end) = try uniform(reader, &extents, at: start, &report) {
                 let bands = end >= reader.byteCount ? bandCount - band : (end / BandFeeder.bandByteCount) - band
                 if bands > 0 {
                     if kind == .unreadable { report.addUnreadable(start..<min(start + bands * BandFeeder.bandByteCount, reader.byteCount)) }
@@ -64,11 +70,30 @@ struct BandFeeder: Sendable {
                     continue
                 }
             }
+            let byteCount = Int(min(BandFeeder.bandByteCount, reader.byteCount - start))
+            let scan = try scanner?.scan(
+                band, start: start, byteCount: byteCount,
+                zerosEnd: { offset throws(RepositoryError) in
+                    guard let (kind, end) = try uniform(reader, &extents, at: offset, &report), kind == .zero else { return nil }
+                    return end
+                },
+                read: { byteCount throws(RepositoryError) in
+                    limit?.wait(afterReading: byteCount, cancellation)
+                    try cancellation.check()
+                },
+                recognised: { byteCount, readByteCount in
+                    progress.readByteCount.add(UInt64(readByteCount), ordering: .relaxed)
+                    noteDone(UInt64(byteCount))
+                })
+            if let scan, scan.position == byteCount {
+                sink.outcomes.put(recognise(scan.entries), at: band)
+                band += 1
+                continue
+            }
             let buffer = sink.buffers.take()
             do throws(RepositoryError) {
-                let byteCount = Int(min(BandFeeder.bandByteCount, reader.byteCount - start))
-                let unreadable = try fill(buffer, byteCount: byteCount, reader, start, scanner, &report)
-                hand(BandJob(band: band, buffer: buffer, byteCount: byteCount, unreadable: unreadable))
+                let unreadable = try fill(buffer, from: scan?.position ?? 0, byteCount: byteCount, reader, &extents, start, unreadable, &report)
+                hand(BandJob(band: band, buffer: buffer, byteCount: byteCount, unreadable: unreadable, scan: scan))
             } catch {
                 sink.buffers.giveBack(buffer)
                 throw error
@@ -137,9 +162,9 @@ struct BandFeeder: Sendable {
 
     /// Whether the source is known to hold nothing, or to have ended, from `offset` on, and up to where.
     private func uniform(
-        _ reader: any ImageReader, at offset: UInt64, _ report: inout FeedReport
+        _ reader: any ImageReader, _ extents: inout ExtentCursor, at offset: UInt64, _ report: inout FeedReport
     ) throws(RepositoryError) -> (kind: MapKind, end: UInt64)? {
-        let extent = try imaging { () throws(ImageError) in try reader.extent(at: offset) }
+        let extent = try extents.extent(at: offset)
         guard extent.kind == .zero else { return nil }
         // Behind the end of a source that shrank there is a hole too, but what stood there is lost and not zero.
         let current = try imaging { () throws(ImageError) in try reader.currentByteCount() }
@@ -148,13 +173,15 @@ struct BandFeeder: Sendable {
         return current <= offset ? (.unreadable, reader.byteCount) : (.zero, current)
     }
 
-    /// Fills the buffer with a band; answers which ranges of it could not be read.
+    /// Fills the buffer with a band, from the block on in which `first` lies; answers which ranges behind `first` could not be read.
     private func fill(
-        _ buffer: AlignedBuffer, byteCount: Int, _ reader: any ImageReader, _ start: UInt64, _ scanner: UnreadableRangeScanner,
-        _ report: inout FeedReport
+        _ buffer: AlignedBuffer, from first: Int, byteCount: Int, _ reader: any ImageReader, _ extents: inout ExtentCursor, _ start: UInt64,
+        _ scanner: UnreadableRangeScanner, _ report: inout FeedReport
     ) throws(RepositoryError) -> [Range<Int>] {
         var unreadable: [Range<Int>] = []
         func note(_ range: Range<Int>, _ report: inout FeedReport) {
+            let range = range.clamped(to: first..<byteCount)
+            if range.isEmpty { return }
             report.addUnreadable(start + UInt64(range.lowerBound)..<start + UInt64(range.upperBound))
             if let last = unreadable.last, last.upperBound == range.lowerBound {
                 unreadable[unreadable.count - 1] = last.lowerBound..<range.upperBound
@@ -162,18 +189,18 @@ struct BandFeeder: Sendable {
                 unreadable.append(range)
             }
         }
-        var position = 0
+        var position = first / ZeroBlocks.blockByteCount * ZeroBlocks.blockByteCount
         while position < byteCount {
             try cancellation.check()
-            if let (kind, end) = try uniform(reader, at: start + UInt64(position), &report) {
+            if let (kind, end) = try uniform(reader, &extents, at: start + UInt64(position), &report) {
                 let range = position..<Int(min(UInt64(byteCount), end - start))
                 buffer.zero(range)
-                noteDone(UInt64(range.count))
+                noteDone(UInt64(range.upperBound - max(first, range.lowerBound)))
                 if kind == .unreadable { note(range, &report) }
                 position = range.upperBound
                 continue
             }
-            let extent = try imaging { () throws(ImageError) in try reader.extent(at: start + UInt64(position)) }
+            let extent = try extents.extent(at: start + UInt64(position))
             let range = position..<min(position + BandFeeder.pieceByteCount, byteCount, Int(min(UInt64(byteCount), extent.end - start)))
             let outcome = try imaging { () throws(ImageError) in
                 try buffer.withMutableBytes(in: range) { bytes throws(ImageError) in
@@ -182,8 +209,9 @@ struct BandFeeder: Sendable {
             }
             for bad in outcome.unreadable { note(Int(bad.lowerBound - start)..<Int(bad.upperBound - start), &report) }
             if outcome.endedAt != nil { report.hasShrunk = true }
-            noteRead(range.count)
-            noteDone(UInt64(range.count))
+            let count = range.upperBound - max(first, range.lowerBound)
+            noteRead(count)
+            noteDone(UInt64(count))
             position = range.upperBound
         }
         return unreadable

@@ -1,5 +1,7 @@
 import Bytes
 import RepositoryFormat
+import Sealing
+import Synchronization
 
 /// A band that was read and waits for a worker.
 struct BandJob: Sendable {
@@ -8,6 +10,8 @@ struct BandJob: Sendable {
     var byteCount: Int
     /// Within the band, in order; the buffer holds zeros there.
     var unreadable: [Range<Int>]
+    /// What was recognised when it was read. The buffer holds the band from the block of its position on.
+    var scan: UnchangedScan?
 }
 
 /// What became of a band, or of a run of bands that needed no reading.
@@ -19,6 +23,17 @@ enum BandOutcome: Sendable {
         switch self {
         case .map: 1
         case .uniform(_, let bandCount): bandCount
+        }
+    }
+
+    /// The outcome of a band with these entries, which are counted.
+    init(_ entries: [MapEntry], _ member: MemberKeys, _ counters: BackupCounters) {
+        counters.chunkCount.add(UInt64(entries.count { $0.kind == .data }), ordering: .relaxed)
+        if let first = entries.first, first.kind.isUniform, entries.count == 1 {
+            self = .uniform(first.kind, bandCount: 1)
+        } else {
+            let map = BandMap(entries: entries).encoded
+            self = .map(bytes: map, id: unsafe map.withUnsafeBytes { unsafe member.chunkID(.map, $0) })
         }
     }
 }

@@ -24,15 +24,13 @@ final class BandWorker: @unchecked Sendable {
     private let parameters: ChunkerParameters
     private let counters: BackupCounters
     private let progress: ProgressCounters
-    /// One in so many fingerprint matches is verified by chunk id, chosen at random.
-    private let verifiedMatchRate: UInt64
-    private var generator = SystemRandomNumberGenerator()
+    private let matcher: ParentMatcher
 
     init(
         _ session: WriteSession, sealer: DocumentSealer, table: GearTable, parameters: ChunkerParameters, level: Int?,
-        counters: BackupCounters, progress: ProgressCounters, verifiedMatchRate: UInt64
+        counters: BackupCounters, progress: ProgressCounters, matcher: ParentMatcher
     ) {
-        self.verifiedMatchRate = verifiedMatchRate
+        self.matcher = matcher
         member = sealer.member
         claims = session.claims
         builder = SegmentBuilder(.data, sealer: sealer, sessionKey: session.dataKey.secret, writer: session.dataPacks, level: level)
@@ -54,9 +52,7 @@ final class BandWorker: @unchecked Sendable {
                 }
             }
         }
-        if let first = entries.first, first.kind.isUniform, entries.count == 1 { return .uniform(first.kind, bandCount: 1) }
-        let map = BandMap(entries: entries).encoded
-        return .map(bytes: map, id: unsafe map.withUnsafeBytes { unsafe member.chunkID(.map, $0) })
+        return BandOutcome(entries, member, counters)
     }
 
     /// `raw` is the memory of `bytes`.
@@ -64,12 +60,12 @@ final class BandWorker: @unchecked Sendable {
         of bytes: Span<UInt8>, _ raw: UnsafeRawBufferPointer, _ job: BandJob, _ parent: [MapEntry]
     ) throws(PackingError) -> [MapEntry] {
         let cutter = BandCutter(bytes, table: table, parameters: parameters)
-        var entries: [MapEntry] = []
+        var entries = job.scan?.entries ?? []
         var parentPosition = ParentPosition(parent)
-        var position = 0
-        for gap in job.unreadable + [job.byteCount..<job.byteCount] {
+        var position = job.scan?.position ?? 0
+        for gap in job.unreadable.map({ $0.clamped(to: position..<job.byteCount) }) + [job.byteCount..<job.byteCount] {
             while position < gap.lowerBound {
-                if let entry = unsafe parentPosition.match(at: position, in: raw, to: gap.lowerBound, member),
+                if let entry = parentPosition.entry(at: position, to: gap.lowerBound),
                     unsafe try reuse(entry, raw, position, job.band)
                 {
                     entries.append(entry)
@@ -87,7 +83,6 @@ final class BandWorker: @unchecked Sendable {
             if !gap.isEmpty { BandWorker.append(.unreadable, gap.count, to: &entries) }
             position = gap.upperBound
         }
-        counters.chunkCount.add(UInt64(entries.count { $0.kind == .data }), ordering: .relaxed)
         return entries
     }
 
@@ -95,22 +90,18 @@ final class BandWorker: @unchecked Sendable {
     private func reuse(
         _ entry: MapEntry, _ raw: UnsafeRawBufferPointer, _ position: Int, _ band: UInt64
     ) throws(PackingError) -> Bool {
-        if counters.isFingerprintRefuted.load(ordering: .relaxed) { return false }
-        // A reference to a part of a chunk can be neither verified nor stored by these bytes alone.
-        guard let chunkByteCount = claims.byteCount(entry.chunk) else { return unsafe try storeAgain(entry, raw, position, band) }
-        guard UInt64(entry.chunkOffset) + UInt64(entry.byteCount) <= UInt64(chunkByteCount) else { return false }
-        guard chunkByteCount == entry.byteCount, generator.next(upperBound: verifiedMatchRate) == 0 else { return true }
         let bytes = unsafe UnsafeRawBufferPointer(rebasing: raw[position..<position + Int(entry.byteCount)])
-        if unsafe member.chunkID(.data, bytes) == entry.chunk { return true }
-        counters.isFingerprintRefuted.store(true, ordering: .relaxed)
-        return false
+        return switch unsafe matcher.compare(entry, bytes) {
+        case .same: true
+        case .different: false
+        case .missing: unsafe try storeAgain(entry, bytes, band)
+        }
     }
 
     /// The parent's chunk has no counting location: stores it again, if these bytes are all of it.
     private func storeAgain(
-        _ entry: MapEntry, _ raw: UnsafeRawBufferPointer, _ position: Int, _ band: UInt64
+        _ entry: MapEntry, _ bytes: UnsafeRawBufferPointer, _ band: UInt64
     ) throws(PackingError) -> Bool {
-        let bytes = unsafe UnsafeRawBufferPointer(rebasing: raw[position..<position + Int(entry.byteCount)])
         guard unsafe member.chunkID(.data, bytes) == entry.chunk else { return false }
         if claims.claim(entry.chunk, byteCount: bytes.count) { unsafe try add(entry.chunk, bytes, band) }
         return true

@@ -92,16 +92,19 @@ private final class BackupRun {
         }
         let table = GearTable(repository.sealer.member.gearTableBytes().span)
         let threadCount = max(1, options.threadCount ?? usableCoreCount())
+        let makeMatcher: @Sendable () -> ParentMatcher = { [member = repository.sealer.member, claims = session.claims, counters, rate = max(1, options.verifiedMatchRate)] in
+            ParentMatcher(member, claims, counters, verifiedMatchRate: rate)
+        }
         workers = (0..<threadCount).map { _ in
             BandWorker(
                 session, sealer: repository.sealer, table: table, parameters: parameters, level: options.compressionLevel,
-                counters: counters, progress: progress, verifiedMatchRate: max(1, options.verifiedMatchRate))
+                counters: counters, progress: progress, matcher: makeMatcher())
         }
         let volumes = VolumeBackup(
             session: session, workers: workers,
             buffers: Pool((0..<threadCount + 2).map { _ in AlignedBuffer(byteCapacity: FormatLimits.bandByteCount) }),
             limit: options.readLimit.map { RateLimit(bytesPerSecond: max(1, $0)) }, progress: progress, cancellation: cancellation,
-            member: { [member = repository.sealer.member] bytes in unsafe bytes.withUnsafeBytes { unsafe member.chunkID(.map, $0) } })
+            member: repository.sealer.member, counters: counters, makeMatcher: makeMatcher)
         let predecessors = try sources.map { source throws(RepositoryError) in try predecessor(of: source) }
         var content = try readAll(predecessors, volumes, parameters)
         if counters.isFingerprintRefuted.load(ordering: .relaxed) {

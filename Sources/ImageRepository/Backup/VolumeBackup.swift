@@ -2,6 +2,7 @@ import Bytes
 import DiskImages
 import Packing
 import RepositoryFormat
+import Sealing
 import Threading
 
 /// Backs up one volume: one thread reads, workers cut and store, the calling thread builds the map tree.
@@ -12,7 +13,10 @@ struct VolumeBackup {
     let limit: RateLimit?
     let progress: ProgressCounters
     let cancellation: Cancellation
-    let member: (_ bytes: [UInt8]) -> ChunkID
+    let member: MemberKeys
+    let counters: BackupCounters
+    /// A new one for each thread.
+    let makeMatcher: @Sendable () -> ParentMatcher
 
     /// Stores everything and returns the map root. All threads have ended when it returns or throws.
     func run(_ source: BackupSource, parent: ParentMaps?) throws(RepositoryError) -> (root: MapSlot, report: FeedReport) {
@@ -21,11 +25,14 @@ struct VolumeBackup {
         let feeder = BandFeeder(sink: sink, limit: limit, progress: progress, cancellation: cancellation)
         let report = Monitor<FeedReport?>(nil)
         let threads = startWorkers(sink, parent)
-        let reading = WorkerThread("reader") {
+        let reading = WorkerThread("reader") { [member, counters, makeMatcher] in
             do throws(RepositoryError) {
                 let found =
                     switch source.content {
-                    case .image(let reader): try feeder.feed(reader, sectorByteCount: source.identity.logicalSectorByteCount)
+                    case .image(let reader):
+                        try feeder.feed(
+                            reader, sectorByteCount: source.identity.logicalSectorByteCount,
+                            scanner: parent.map { UnchangedScanner($0, makeMatcher(), reader) }, recognise: { BandOutcome($0, member, counters) })
                     case .stream(let stream): try feeder.feed(stream)
                     }
                 report.withLock { $0 = found }
@@ -59,7 +66,7 @@ struct VolumeBackup {
                 while let job = sink.jobs.take() {
                     if sink.failure.value == nil {
                         do throws(RepositoryError) {
-                            sink.outcomes.put(try worker.process(job, parent: parent?.entries(job.band) ?? []), at: job.band)
+                            sink.outcomes.put(try worker.process(job, parent: job.scan?.parent ?? parent?.entries(job.band) ?? []), at: job.band)
                         } catch { sink.fail(error) }
                     }
                     sink.buffers.giveBack(job.buffer)
@@ -82,7 +89,7 @@ struct VolumeBackup {
     }
 
     private func storeNode(_ bytes: [UInt8]) throws(RepositoryError) -> ChunkID {
-        let id = member(bytes)
+        let id = unsafe bytes.withUnsafeBytes { unsafe member.chunkID(.map, $0) }
         try session.storeMap(bytes, id, near: 0)
         return id
     }

@@ -36,7 +36,7 @@ final class RestoreTarget: Sendable {
         var position: UInt64 = 0
         while position < byteCount {
             let count = Int(min(UInt64(RestoreTarget.pieceByteCount), byteCount - position))
-            if try !holds(offset + position, count, compare) || !isZero(compare, count) { try zero(offset + position, UInt64(count)) }
+            if try !holds(offset + position, count, compare) || !compare.isZero(0..<count) { try zero(offset + position, UInt64(count)) }
             position += UInt64(count)
         }
     }
@@ -52,11 +52,6 @@ final class RestoreTarget: Sendable {
             if case .unreadable = error { return false }
             throw error
         }
-    }
-
-    private func isZero(_ buffer: AlignedBuffer, _ byteCount: Int) -> Bool {
-        // Equal to itself shifted by one, and its first byte is zero.
-        unsafe buffer.base.load(as: UInt8.self) == 0 && (byteCount == 1 || memcmp(buffer.base, buffer.base + 1, byteCount - 1) == 0)
     }
 
     private func put(_ buffer: AlignedBuffer, _ range: Range<Int>, at offset: UInt64) throws(ImageError) {
