@@ -9,8 +9,34 @@ import Threading
 package final class DecodedSegment: Sendable {
     package let bytes: AlignedBuffer
     package let byteCount: Int
+    private let pool: SegmentBuffers
 
-    init(bytes: AlignedBuffer, byteCount: Int) { (self.bytes, self.byteCount) = (bytes, byteCount) }
+    init(byteCount: Int, from pool: SegmentBuffers) {
+        bytes = pool.take(byteCount)
+        self.byteCount = byteCount
+        self.pool = pool
+    }
+
+    deinit { pool.giveBack(bytes) }
+}
+
+/// Memory of decoded segments, used again: freed by one thread and drawn by another it would pile up in the allocator.
+final class SegmentBuffers: Sendable {
+    /// Smaller segments, of short sessions, get what they need.
+    private static let pooledByteCountMin = PackLayout.segmentByteCount / 2
+
+    private let free = Monitor<[AlignedBuffer]>([])
+
+    func take(_ byteCount: Int) -> AlignedBuffer {
+        guard byteCount > SegmentBuffers.pooledByteCountMin, byteCount <= PackLayout.segmentByteCount else {
+            return AlignedBuffer(byteCapacity: max(byteCount, 1))
+        }
+        return free.withLock { $0.popLast() } ?? AlignedBuffer(byteCapacity: PackLayout.segmentByteCount)
+    }
+
+    func giveBack(_ buffer: AlignedBuffer) {
+        if buffer.byteCapacity == PackLayout.segmentByteCount { free.withLock { $0.append(buffer) } }
+    }
 }
 
 /// Reads chunks: finds them, fetches and opens their segments, and verifies every byte it gives away.
@@ -45,6 +71,7 @@ package final class SegmentReader: Sendable {
     private let monitor = Monitor(State())
     /// Those that no thread uses at the moment.
     private let decompressors = Monitor<[SegmentDecompressor]>([])
+    private let buffers = SegmentBuffers()
 
     /// - Parameter dataKeys: nil for a role that cannot read data.
     package init(index: ChunkIndex, storage: any StorageBackend, sealer: DocumentSealer, dataKeys: DataKeyPair?, cacheByteCount: Int = 64 << 20) {
@@ -113,12 +140,12 @@ package final class SegmentReader: Sendable {
     private func keep(_ segment: DecodedSegment, _ key: Key, _ state: inout State) {
         state.clock += 1
         state.slots[key] = .ready(segment, lastUse: state.clock)
-        state.byteCount += segment.byteCount
+        state.byteCount += segment.bytes.byteCapacity
         while state.byteCount > cacheByteCount {
             var oldest: (key: Key, use: UInt64, byteCount: Int)?
             for (candidate, slot) in state.slots {
                 guard case .ready(let kept, let use) = slot, candidate != key, oldest == nil || use < oldest!.use else { continue }
-                oldest = (candidate, use, kept.byteCount)
+                oldest = (candidate, use, kept.bytes.byteCapacity)
             }
             guard let oldest else { return }
             state.slots[oldest.key] = nil
@@ -167,7 +194,8 @@ package final class SegmentReader: Sendable {
         _ encoded: UnsafeRawBufferPointer, _ place: PackRecord.SegmentPlace, _ decodedByteCount: Int, _ damaged: (String) -> PackingError
     ) -> Result<DecodedSegment, PackingError> {
         guard Int(place.encodedByteCount) <= encoded.count else { return .failure(damaged("it is shorter than its directory says")) }
-        let target = AlignedBuffer(byteCapacity: max(decodedByteCount, 1))
+        let segment = DecodedSegment(byteCount: decodedByteCount, from: buffers)
+        let target = segment.bytes
         let source = unsafe UnsafeRawBufferPointer(rebasing: encoded[..<Int(place.encodedByteCount)])
         guard unsafe encoded[Int(place.encodedByteCount)...].allSatisfy({ $0 == 0 }) else { return .failure(damaged("its padding is not zero")) }
         switch place.codec {
@@ -185,7 +213,7 @@ package final class SegmentReader: Sendable {
                 guard frameByteCount == source.count else { return .failure(damaged("its frame is shorter than its directory says")) }
             } catch { return .failure(damaged("\(error)")) }
         }
-        return .success(DecodedSegment(bytes: target, byteCount: decodedByteCount))
+        return .success(segment)
     }
 
     /// The session key of a data segment, opened once; nil for map segments.

@@ -99,9 +99,9 @@ struct SegmentCacheTests {
 
     @Test func `the cache keeps no more than its size, and drops what was not used for longest`() throws {
         let fixture = PackingFixture()
-        // One segment each: a megabyte, which nothing else fits beside.
+        // One segment each, which nothing else fits beside; its memory is a whole MiB.
         let chunks = PackingFixture.chunks(6, seed: 9, byteCounts: 1_000_000...1_000_000)
-        let reader = fixture.reader(fixture.index(try fixture.store(chunks)), cacheByteCount: 3_100_000)
+        let reader = fixture.reader(fixture.index(try fixture.store(chunks)), cacheByteCount: 3 << 20)
         func fetches(_ numbers: [Int]) throws -> Int {
             let before = reader.fetched.count
             for number in numbers { #expect(try fixture.read(fixture.id(chunks[number]), with: reader) == chunks[number]) }
