@@ -1,4 +1,6 @@
-import ImageRepository
+import Bytes
+@testable import ImageRepository
+import Packing
 import RepositoryFormat
 import Sealing
 import Storage
@@ -36,6 +38,35 @@ struct CacheTests {
         #expect(again.dataPackCount == 0)
         #expect(try cached.restore(again.snapshot) == bytes)
         #expect(try cached.check(.all).problems == [])
+    }
+
+    @Test func `a large index goes into the cache in parts, and answers the same`() throws {
+        let folder = TemporaryFolder()
+        let storage = FaultInjectingStorage(MemoryStorage())
+        let first = try RepositoryFixture(storage)
+        let sealer = first.repository.sealer
+        var generator = SeededGenerator(seed: 23)
+        var ids: [ChunkID] = []
+        for _ in 0..<7 {
+            let chunks = (0..<1200).map { _ in PackDirectory.Chunk(id: ChunkID(Digest(generator.bytes(32))), byteCount: 10) }
+            let segment = PackDirectory.Segment(
+                offset: 48, sealedByteCount: 16_384, encodedByteCount: 12_000, decodedByteCount: 12_000, codec: .raw, keyIndex: 255,
+                digest: RandomID(generator.bytes(16)), chunks: chunks)
+            let directory = PackDirectory(kind: .map, epoch: 1, packByteCount: 1 << 20, keys: [], segments: [segment])
+            let document = IndexDocument(packs: [.init(id: PackID(Digest(generator.bytes(32))), directory: directory)])
+            let object = sealer.seal(document.encoded, sealer.repositoryBinding(.index, name: ""))
+            _ = try storage.put(.index(IndexID(ObjectDigest.of(object))), object.span)
+            ids += chunks.map(\.id)
+        }
+        let cached = try RepositoryFixture(opening: storage, like: first, environment: environment(cacheFolder: folder.path))
+        let reads = try (0..<2).map { _ in
+            try indexReads(storage) {
+                let index = try cached.repository.loadIndex(batchChunkCount: 2500).index
+                #expect(index.chunkCount == ids.count)
+                #expect(ids.allSatisfy { index.locations($0).count == 1 })
+            }
+        }
+        #expect(reads == [7, 0])
     }
 
     @Test func `a cache folder that cannot be made is a warning, and everything works without`() throws {

@@ -33,19 +33,37 @@ extension Repository {
     /// - Parameters:
     ///   - trustsCache: take what the local index has instead of reading the objects it was made from.
     ///   - adoptsOrphans: read the directories of packs that no index object names.
-    func loadIndex(trustsCache: Bool = true, adoptsOrphans: Bool = false) throws(RepositoryError) -> LoadedIndex {
+    ///   - batchChunkCount: chunks of index objects held in memory before they go into a run of the local index.
+    func loadIndex(
+        trustsCache: Bool = true, adoptsOrphans: Bool = false, batchChunkCount: Int = LocalIndex.batchChunkCount
+    ) throws(RepositoryError) -> LoadedIndex {
         let condemned = try readCondemned()
         var problems = condemned.problems
         let objects = try storing { () throws(StorageError) in try storage.list(.index) }.sorted { $0.name.leaf < $1.name.leaf }
         try keyrings.refresh()
         let local = environment.cacheFolder.map { LocalIndex(folder: "\($0)/\(id.hexadecimal)/index") }
-        let runs = trustsCache ? local?.load(listed: Set(objects.compactMap(\.indexID))) ?? [] : []
+        var runs = trustsCache ? local?.load(listed: Set(objects.compactMap(\.indexID))) ?? [] : []
         let covered = runs.reduce(into: Set<IndexID>()) { $0.formUnion($1.covered) }
         var documents: [(id: IndexID, document: IndexDocument)] = []
+        var documentChunkCount = 0
+        var warning: String?
+        /// Moves what was read into a run of the local index, if there is one.
+        func storeLocally() {
+            guard trustsCache, let local, warning == nil else { return }
+            do throws(LocalIndexError) {
+                guard let stored = try local.store(documents, beside: runs) else { return }
+                (runs, documents, documentChunkCount) = (stored, [], 0)
+            } catch {
+                warning = "the cache folder cannot be used, so the index is read from the repository each time (\(error))"
+            }
+        }
         for info in objects {
             guard let id = info.indexID, !covered.contains(id) else { continue }
             do throws(RepositoryError) {
-                documents.append((id, try readIndex(info.name)))
+                let document = try readIndex(info.name)
+                documents.append((id, document))
+                documentChunkCount += document.chunkCount
+                if documentChunkCount >= batchChunkCount { storeLocally() }
             } catch {
                 if case .storage(.unavailable) = error { throw error }
                 problems.append(Problem(severity: .error, object: info.name.path, reason: error.reason))
@@ -58,6 +76,7 @@ extension Repository {
         func counts(_ pack: PackRecord) -> Bool {
             listed[pack.name]?.byteCount == pack.byteCount && !condemned.packs.contains(pack.id)
         }
+        storeLocally()
         let index = ChunkIndex(runs: runs)
         index.setCounting(counts)
         for pack in documents.flatMap(\.document.packs) {
@@ -65,12 +84,6 @@ extension Repository {
                 problems.append(Problem(severity: .error, object: index.pack(known).name.path, reason: "two index objects describe it differently"))
             }
             index.add(pack, isCounting: counts(PackRecord(id: pack.id, directory: pack.directory, isCounting: true)))
-        }
-        var warning: String?
-        if trustsCache, let local {
-            do throws(LocalIndexError) { try local.store(documents, beside: runs) } catch {
-                warning = "the cache folder cannot be used, so the index is read from the repository each time (\(error))"
-            }
         }
         var loaded = LoadedIndex(
             index: index, problems: problems, warning: warning, indexObjects: objects, listed: listed, condemned: condemned.packs,

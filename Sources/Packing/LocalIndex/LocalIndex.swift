@@ -13,6 +13,8 @@ package struct LocalIndex: Sendable {
     private static let sizeRatio = 8
     /// Fewer new chunks than this are cheaper to read from the repository again.
     private static let newChunkCountMin = 1000
+    /// Chunks at which documents are stored before more are read: some 50 MiB of memory.
+    package static let batchChunkCount = 500_000
 
     private let folder: String
 
@@ -25,17 +27,17 @@ package struct LocalIndex: Sendable {
 
     /// Adds what was read from the repository and is in none of `runs`, if it is worth a run.
     ///
-    /// Does nothing if another process is at it.
-    package func store(_ documents: [(id: IndexID, document: IndexDocument)], beside runs: [IndexRun]) throws(LocalIndexError) {
-        let chunkCount = documents.reduce(0) { $0 + $1.document.packs.reduce(0) { $0 + $1.directory.segments.reduce(0) { $0 + $1.chunks.count } } }
-        guard chunkCount >= LocalIndex.newChunkCountMin else { return }
+    /// Does nothing if another process is at it. Returns the runs that are in use now, or nil if nothing was done.
+    @discardableResult
+    package func store(_ documents: [(id: IndexID, document: IndexDocument)], beside runs: [IndexRun]) throws(LocalIndexError) -> [IndexRun]? {
+        guard documents.reduce(0, { $0 + $1.document.chunkCount }) >= LocalIndex.newChunkCountMin else { return nil }
         try makeFolder()
         let lock = unsafe holdfast_open("\(folder)/LOCK", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard lock >= 0 else { throw LocalIndexError(path: "\(folder)/LOCK") }
         defer { close(lock) }
-        guard holdfast_try_lock(lock) == 0 else { return }
+        guard holdfast_try_lock(lock) == 0 else { return nil }
         // Somebody may have added to the runs since they were loaded; then the next time will do.
-        guard currentNames().filter({ name in runs.contains { $0.path == "\(folder)/\(name)" } }).count == runs.count else { return }
+        guard currentNames().filter({ name in runs.contains { $0.path == "\(folder)/\(name)" } }).count == runs.count else { return nil }
         var current = runs
         let path = freshPath()
         try IndexRunWriter.write(documents, to: path)
@@ -50,6 +52,7 @@ package struct LocalIndex: Sendable {
         }
         try replaceCurrent(current)
         removeUnused(current)
+        return current
     }
 
     private func append(_ path: String, _ runs: inout [IndexRun]) throws(LocalIndexError) {
@@ -109,4 +112,8 @@ package struct LocalIndex: Sendable {
             end = folder.index(after: slash)
         }
     }
+}
+
+extension IndexDocument {
+    package var chunkCount: Int { packs.reduce(0) { $0 + $1.directory.segments.reduce(0) { $0 + $1.chunks.count } } }
 }
