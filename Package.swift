@@ -58,6 +58,10 @@ let package = Package(
             ],
             swiftSettings: settings),
 
+        // A benchmark that needs what is inside the package.
+        .executableTarget(
+            name: "IndexScale", dependencies: ["Bytes", "Packing", "RepositoryFormat"], path: "Benchmarks/IndexScale", swiftSettings: settings),
+
         tests("Chunking", ["CSodium", "TestSupport"]),
         tests("CommandLineTool", [
             "Bytes", "DiskImages", "ImageRepository", "RepositoryFormat", "Sealing", "Storage", .product(name: "ArgumentParser", package: "swift-argument-parser"),

@@ -28,7 +28,7 @@ import Testing
     }
 
     @Test func `compression is a level or none`() throws {
-        #expect(try parse(BackupCommand.self, "backup", "d").compression == .level(2))
+        #expect(try parse(BackupCommand.self, "backup", "d").compression == .level(3))
         #expect(try parse(BackupCommand.self, "backup", "d", "--compression", "none").compression == .none)
         #expect(try parse(BackupCommand.self, "backup", "d", "--limit-rate", "50MiB/s").limitRate == 50 << 20)
     }

@@ -39,7 +39,7 @@ struct BackupCommand: Command {
 
     @Option(
         help: ArgumentHelp("none, or 1 (fast) to 12 (small).", valueName: "level"), transform: ArgumentValues.compression)
-    var compression = ArgumentValues.Compression.level(2)
+    var compression = ArgumentValues.Compression.level(3)
 
     @Option(
         help: ArgumentHelp("The snapshot to compare with, instead of the newest of the same host and image; none reads everything.", valueName: "id"))

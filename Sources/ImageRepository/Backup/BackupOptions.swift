@@ -45,7 +45,7 @@ public struct BackupOptions: Sendable {
     public var description = ""
     public var parent = ParentChoice.automatic
     /// zstd level 1…12; nil stores everything raw.
-    public var compressionLevel: Int? = 2
+    public var compressionLevel: Int? = 3
     /// Worker threads; nil for one a core.
     public var threadCount: Int?
     /// Bytes a second that are read from the sources at most; nil for no limit.
