@@ -3,7 +3,7 @@ import Compression
 /// The sample cut into segments of 1 MiB, each compressed into its own memory or left out.
 struct Segments {
     static let byteCount = 1 << 20
-    static let level = 2
+    static let level = 3
 
     private let compressor = SegmentCompressor()
     private let decompressor = SegmentDecompressor()

@@ -71,7 +71,7 @@ var frameByteCounts = [Int](repeating: 0, count: segmentRanges.count)
 let plainCompression = measure {
     unsafe baseline_compress(sample, sample.count, Segments.byteCount, Int32(Segments.level), &frames, &frameByteCounts)
 }
-print(Comparison(name: "zstd 2", ours: compression, baselineName: "zstd 2, C", baseline: plainCompression).line)
+print(Comparison(name: "zstd 3", ours: compression, baselineName: "zstd 3, C", baseline: plainCompression).line)
 
 let decompression = try measure { try segments.decompress(into: &room) }
 let plainDecompression = measure {
@@ -95,4 +95,4 @@ print(
         baseline: sodiumSealing
     ).line)
 let ratio = Double(sample.count) / Double(frameByteCounts.reduce(0, +))
-print("zstd 2 makes the sample \((ratio * 100).rounded() / 100) times smaller; \(chunkCounts.ours) chunks.")
+print("zstd 3 makes the sample \((ratio * 100).rounded() / 100) times smaller; \(chunkCounts.ours) chunks.")
