@@ -54,6 +54,8 @@ extension LocalStorage {
 
     /// - Throws: `.noRepository` unless the kind's folder or, with the root, `config` is there.
     func requireRepository(around name: ObjectName) throws(StorageError) {
+        // A file in the place of the whole repository is none.
+        if !name.kind.isFolder, !isFolder(place) { throw .noRepository(place: place) }
         if try statusOfFolder(folder(of: name.kind)) != nil { return }
         try requireConfig()
     }
@@ -106,6 +108,11 @@ extension LocalStorage {
                 throw .unavailable(object: path, reason: "the folder was removed while it was looked at")
             }
         }
+    }
+
+    /// True also where nothing can be said.
+    private func isFolder(_ path: String) -> Bool {
+        do throws(ErrorNumber) { return try FileStatus.at(path, followingLinks: true)?.isFolder ?? true } catch { return true }
     }
 
     /// Nil when there is nothing. - Throws: `.failed` when there is something else.

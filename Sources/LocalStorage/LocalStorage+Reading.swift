@@ -100,7 +100,7 @@ extension LocalStorage {
             return OpenObject(file: file, byteCount: status.byteCount)
         } catch {
             switch error.code {
-            case ENOENT: break
+            case ENOENT, ENOTDIR: break
             case EISDIR, ENXIO: throw notAnObject(path)
             default: throw error.storageError(object: path, operation: "opening")
             }

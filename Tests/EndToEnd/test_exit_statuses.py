@@ -107,3 +107,21 @@ def test_a_source_that_is_not_there_is_named(repository: Repository, tmp_path: P
 def test_there_is_nothing_to_restore_in_an_empty_repository(repository: Repository, tmp_path: Path) -> None:
     outcome = repository.run("restore", "latest", tmp_path / "back.img").require(1)
     assert "snapshot" in outcome.errors and not (tmp_path / "back.img").exists()
+
+
+def test_a_repository_inside_another_is_refused(repository: Repository) -> None:
+    for folder in (repository.folder / "condemned", repository.folder / "packs/new/deeper"):
+        outcome = repository.program.run("init", "-r", folder, "--key-file", repository.key_file).require(1)
+        assert "inside the repository" in outcome.errors and str(repository.folder) in outcome.errors
+    repository.require_clean()
+
+
+def test_a_file_is_no_repository(repository: Repository, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"text")
+    assert "nothing here" in repository.program.run("snapshots", "-r", tmp_path / "file", "--key-file", repository.key_file).require(10).errors
+
+
+def test_a_lost_config_is_no_reason_to_make_a_new_repository(repository: Repository) -> None:
+    (repository.folder / "config").unlink()
+    outcome = repository.run("snapshots").require(1)
+    assert "config" in outcome.errors and "copy" in outcome.errors and "init" not in outcome.errors
