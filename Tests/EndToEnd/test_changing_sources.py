@@ -3,7 +3,7 @@
 import time
 from pathlib import Path
 
-from support.images import MIB, make_image, make_sparse, random_bytes
+from support.images import MIB, make_image, make_sparse, overwrite, random_bytes
 from support.program import finish
 from support.repository import Repository
 
@@ -37,6 +37,17 @@ def test_a_source_that_grows_brings_a_warning(repository: Repository, tmp_path: 
     outcome = finish(process).require(0)
     assert "warning" in outcome.errors and str(image) in outcome.errors and "grew" in outcome.errors
     assert repository.run("restore", "latest", "-").require(0).output_bytes == original
+
+
+def test_a_source_that_is_written_to_brings_a_warning(repository: Repository, tmp_path: Path) -> None:
+    image = make_image(tmp_path / "busy.img", 48 * MIB)
+    process = repository.program.start(*repository.arguments("backup", "--limit-rate", "24MiB", image))
+    time.sleep(1)
+    overwrite(image, 47 * MIB, b"written meanwhile")
+    outcome = finish(process).require(0)
+    assert "warning" in outcome.errors and str(image) in outcome.errors and "written to" in outcome.errors
+    assert "written to" not in repository.run("backup", image).require(0).errors
+    repository.require_equal("latest", image, tmp_path / "back.img")
 
 
 def test_an_incomplete_snapshot_is_no_parent(repository: Repository, tmp_path: Path) -> None:

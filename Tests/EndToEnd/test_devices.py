@@ -94,3 +94,11 @@ def test_a_mounted_device_can_be_backed_up(repository: Repository, tmp_path: Pat
     with mounted(source, tmp_path / "busy"):
         repository.snapshot(source)
     repository.require_clean()
+
+
+def test_a_mounted_device_is_backed_up_with_a_warning(repository: Repository, tmp_path: Path, cleanup: ExitStack) -> None:
+    source = file_system(tmp_path / "source", cleanup)
+    with mounted(source, tmp_path / "seen"):
+        errors = repository.run("backup", source).require(0).errors
+    assert "warning" in errors and "in use" in errors and str(tmp_path / "seen") in errors
+    assert "in use" not in repository.run("backup", source).require(0).errors
