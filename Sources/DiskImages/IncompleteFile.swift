@@ -33,10 +33,16 @@ struct IncompleteFile {
             guard error.number == EEXIST, path != finalPath else { throw error }
         }
         let file = try FileDescriptor(opening: path, flags: O_RDWR | O_NOFOLLOW)
-        guard try file.status().kind == .regular else { throw SystemError(number: EEXIST) }
+        guard isLeftover(file) else { throw SystemError(number: EEXIST) }
         guard holdfast_try_lock(file.number) == 0 else { throw SystemError(number: EBUSY) }
         guard ftruncate(file.number, 0) == 0 else { throw .last }
         return file
+    }
+
+    /// Whether it can be what a killed writer of the same user left; somebody's file that happens to have the name is not emptied.
+    private func isLeftover(_ file: borrowing FileDescriptor) -> Bool {
+        var status = stat()
+        return unsafe fstat(file.number, &status) == 0 && status.st_mode == S_IFREG | 0o600 && status.st_nlink == 1 && status.st_uid == geteuid()
     }
 
     /// Gives the file its name; durable when the call returns.

@@ -66,12 +66,21 @@ struct FileImageWriterTests {
     }
 
     @Test func `what a killed restore left is taken over`() throws {
-        _ = try folder.sparseFile("new.incomplete", byteCount: 1 << 20, [(0, pattern(100_000, 3))])
+        let left = try folder.sparseFile("new.incomplete", byteCount: 1 << 20, [(0, pattern(100_000, 3))])
+        #expect(unsafe chmod(left, 0o600) == 0)
         let writer = try FileImageWriter(path: folder.file("new"), allowExisting: false)
         #expect(writer.isBlank)
         try writer.prepare(byteCount: 5000)
         try writer.finish()
         #expect(try contents(of: folder.file("new")) == [UInt8](repeating: 0, count: 5000))
+    }
+
+    @Test(arguments: [mode_t(0o644), 0o600]) func `a file that only has the name of a leftover is not touched`(mode: mode_t) throws {
+        let path = try folder.sparseFile("new.incomplete", byteCount: 100, [(0, pattern(100, 3))])
+        #expect(unsafe chmod(path, mode) == 0)
+        if mode == 0o600 { #expect(unsafe link(path, folder.file("another name")) == 0) }
+        #expect(message { _ = try FileImageWriter(path: folder.file("new"), allowExisting: false) }.contains(path))
+        #expect(try contents(of: path) == pattern(100, 3))
     }
 
     @Test func `a name that is taken meanwhile is not replaced, and the image is kept`() throws {

@@ -119,7 +119,7 @@ private final class CheckRun {
     /// Snapshots that later ones name must be there, as they were.
     private func checkHistory(_ list: SnapshotList) throws(RepositoryError) {
         let marks = try repository.readMarks().states
-        try checkLast(list, marks)
+        if let problem = repository.missing(lastSnapshot, in: list, marks) { problems.append(problem) }
         let present = Dictionary(uniqueKeysWithValues: list.snapshots.map { ($0.id, $0.digest) })
         var reported: Set<SnapshotID> = []
         for snapshot in list.snapshots {
@@ -138,14 +138,6 @@ private final class CheckRun {
                 report(.error, "keyring", "snapshot \(snapshot.id) has seen keyring \(snapshot.manifest.keyringNumber), and the newest here is \(repository.keyrings.current.number): keys were put back")
             }
         }
-    }
-
-    /// The last snapshot that this machine committed, if it remembers one.
-    private func checkLast(_ list: SnapshotList, _ marks: [SnapshotID: MarkState]) throws(RepositoryError) {
-        guard let last = lastSnapshot, marks[last]?.isFinal != true, !list.snapshots.contains(where: { $0.id == last }),
-            !list.problems.contains(where: { $0.snapshots.contains(last.hexadecimal) })
-        else { return }
-        report(.error, ObjectName.snapshot(last).path, "it is missing, though this machine committed it and nobody has forgotten it", [last.hexadecimal])
     }
 
     /// Whoever wrote a manifest had seen so many snapshots, all of lower ordinals; of those only ones with a final mark may be gone.

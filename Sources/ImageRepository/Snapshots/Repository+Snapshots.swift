@@ -44,7 +44,10 @@ extension Repository {
         }
         if selector.text == "latest" {
             var doubt = list.unreadable.first
-            if doubt == nil { doubt = try missing(pins, in: list, host: selector.host) }
+            // Opening has warned if the pins cannot be read.
+            if doubt == nil, selector.host == nil || selector.host == environment.host, case .success(let pins?) = pins {
+                doubt = missing(pins.lastSnapshot, in: list, try readMarks().states)
+            }
             if let problem = doubt {
                 throw .damaged(object: problem.object, reason: "\(problem.reason); it may be the latest snapshot, so name the one that is meant by its id")
             }
@@ -61,13 +64,12 @@ extension Repository {
         throw .noSnapshot(selector.text)
     }
 
-    /// What this machine committed last, if it is neither there nor was removed by a prune.
-    private func missing(
-        _ pins: Result<Pins?, RepositoryError>, in list: SnapshotList, host: String?
-    ) throws(RepositoryError) -> Problem? {
-        // Opening has warned if the pins cannot be read.
-        guard case .success(let pins?) = pins, let last = pins.lastSnapshot, host == nil || host == environment.host,
-            !list.snapshots.contains(where: { $0.id == last }), try readMarks().states[last]?.isFinal != true
+    /// Says so if what this machine committed last is neither there, nor reported already, nor removed by a prune.
+    ///
+    /// `last` must have been read before the list: what is committed meanwhile is not missing.
+    func missing(_ last: SnapshotID?, in list: SnapshotList, _ marks: [SnapshotID: MarkState]) -> Problem? {
+        guard let last, marks[last]?.isFinal != true, !list.snapshots.contains(where: { $0.id == last }),
+            !list.problems.contains(where: { $0.snapshots.contains(last.hexadecimal) })
         else { return nil }
         return Problem(
             severity: .error, object: ObjectName.snapshot(last).path, reason: "it is missing, though this machine committed it and nobody has forgotten it",
