@@ -1,0 +1,242 @@
+import Bytes
+import Chunking
+import DiskImages
+import Packing
+import RepositoryFormat
+import Sealing
+import Synchronization
+import Threading
+
+/// One backup, from the registered session to the commit.
+final class BackupRun {
+    private let repository: Repository
+    private let sources: [BackupSource]
+    private let options: BackupOptions
+    private let progress: ProgressCounters
+    private let cancellation: Cancellation
+    private let host: String
+    private let startTime: String
+    private let known: SnapshotList
+    private let counters = BackupCounters()
+    let session: WriteSession
+    private var warnings: [String] = []
+    private var workers: [BandWorker] = []
+
+    init(
+        _ repository: Repository, _ sources: [BackupSource], _ options: BackupOptions, _ progress: ProgressCounters, _ cancellation: Cancellation
+    ) throws(RepositoryError) {
+        guard !sources.isEmpty else { throw .invalid("there is nothing to back up: no source was given") }
+        let names = sources.map(\.identity.imageName)
+        guard Set(names).count == names.count else { throw .invalid("two sources have the same image name; give them different ones") }
+        guard names.allSatisfy({ !$0.isEmpty }) else { throw .invalid("an image name is empty") }
+        for source in sources {
+            let (path, sector) = (source.identity.path, source.identity.logicalSectorByteCount)
+            guard sector > 0, sector & (sector - 1) == 0 else { throw .invalid("\(path): a sector of \(sector) bytes; it must be a power of two") }
+            guard (source.byteCount ?? 0) <= FormatLimits.volumeByteCountMax else { throw .invalid("\(path) is larger than an image can be") }
+        }
+        guard sources.count <= FormatLimits.imagesPerSnapshotMax else { throw .invalid("a snapshot has at most \(FormatLimits.imagesPerSnapshotMax) images") }
+        self.repository = repository
+        self.sources = sources
+        self.options = options
+        self.progress = progress
+        self.cancellation = cancellation
+        host = options.host ?? repository.environment.host
+        startTime = repository.timestamp
+        session = try WriteSession(repository, kind: "backup", compressionLevel: options.compressionLevel, progress: progress)
+        do throws(RepositoryError) {
+            known = try repository.snapshots(includingForgotten: true)
+        } catch {
+            session.abandon()
+            throw error
+        }
+        warnings = known.problems.map { "\($0.object): \($0.reason)" }
+    }
+
+    func backup() throws(RepositoryError) -> BackupReport {
+        progress.totalByteCount.store(totalByteCount ?? 0, ordering: .relaxed)
+        let parameters: ChunkerParameters
+        do { parameters = try ChunkerParameters(averageByteCount: repository.config.averageChunkByteCount) } catch {
+            throw .damaged(object: "config", reason: "\(error)")
+        }
+        let table = GearTable(repository.sealer.member.gearTableBytes().span)
+        let threadCount = max(1, options.threadCount ?? usableCoreCount())
+        let makeMatcher: @Sendable () -> ParentMatcher = { [member = repository.sealer.member, claims = session.claims, counters, rate = max(1, options.verifiedMatchRate)] in
+            ParentMatcher(member, claims, counters, verifiedMatchRate: rate)
+        }
+        workers = (0..<threadCount).map { _ in
+            BandWorker(
+                session, sealer: repository.sealer, table: table, parameters: parameters, level: options.compressionLevel,
+                counters: counters, progress: progress, matcher: makeMatcher())
+        }
+        let volumes = VolumeBackup(
+            session: session, workers: workers,
+            buffers: Pool((0..<threadCount + 2).map { _ in AlignedBuffer(byteCapacity: FormatLimits.bandByteCount) }),
+            limit: options.readLimit.map { RateLimit(bytesPerSecond: max(1, $0)) }, progress: progress, cancellation: cancellation,
+            member: repository.sealer.member, counters: counters, makeMatcher: makeMatcher)
+        let predecessors = try sources.map { source throws(RepositoryError) in try predecessor(of: source) }
+        var content = try readAll(predecessors, volumes, parameters)
+        if counters.isFingerprintRefuted.load(ordering: .relaxed) {
+            // A match was wrong, so none can be believed, whatever image it was met in.
+            guard totalByteCount != nil else {
+                throw .invalid("a fingerprint of the parent did not hold and a stream cannot be read twice; run the backup again with --rehash")
+            }
+            warnings.append("a fingerprint of the parent matched other bytes; everything was read again and recognised by content. Check this machine's memory")
+            progress.doneByteCount.store(0, ordering: .relaxed)
+            counters.chunkCount.store(0, ordering: .relaxed)
+            content = try readAll(sources.map { _ in nil }, volumes, parameters)
+        }
+        warnings += content.warnings
+        for worker in workers { try worker.flush() }
+        try cancellation.check()
+        let parent = predecessors.lazy.compactMap { $0?.snapshot }.first
+        let (manifest, digest) = try session.commit { storedByteCount throws(RepositoryError) in
+            makeManifest(content.images, parent: parent, unreadable: content.unreadable.map(\.range), storedByteCount: storedByteCount)
+        }
+        if let warning = repository.pin(lastSnapshot: manifest.snapshot), !repository.warnings.contains(warning) { warnings.append(warning) }
+        return BackupReport(
+            snapshot: Snapshot(manifest: manifest, digest: digest, slot: repository.slot, isForgotten: false, isProtected: false),
+            warnings: session.warnings + warnings, unreadable: content.unreadable, dataPackCount: session.dataPacks.packCount,
+            mapPackCount: session.mapPacks.packCount)
+    }
+
+    /// Ends without a snapshot; chunks in open segments are stored too if that is still possible.
+    func abandon() {
+        for worker in workers {
+            do throws(RepositoryError) { try worker.flush() } catch {
+                // The failure that ended the backup is the one to tell.
+            }
+        }
+        session.abandon()
+    }
+
+    /// What reading all sources gave.
+    private struct Content {
+        var images: [ImageRecord] = []
+        var unreadable: [(image: String, range: Range<UInt64>)] = []
+        var warnings: [String] = []
+    }
+
+    private func readAll(
+        _ predecessors: [Predecessor?], _ volumes: VolumeBackup, _ parameters: ChunkerParameters
+    ) throws(RepositoryError) -> Content {
+        var content = Content()
+        for (source, predecessor) in zip(sources, predecessors) {
+            let maps = options.rehashes ? nil : predecessor?.maps
+            let (root, report) = try volumes.run(source, parent: maps)
+            if let warning = maps?.warning { content.warnings.append(warning) }
+            content.unreadable += report.unreadable.map { (source.identity.imageName, $0) }
+            content.images.append(
+                ImageRecord(source, byteCount: report.byteCount, root: root, averageChunkByteCount: parameters.averageByteCount))
+            try note(source, report, &content.warnings)
+        }
+        return content
+    }
+
+    /// Nil if a stream is among the sources.
+    private var totalByteCount: UInt64? {
+        var total: UInt64 = 0
+        for source in sources {
+            guard let byteCount = source.byteCount else { return nil }
+            total += byteCount
+        }
+        return total
+    }
+
+    private func note(_ source: BackupSource, _ report: FeedReport, _ warnings: inout [String]) throws(RepositoryError) {
+        let path = source.identity.path
+        if report.hasShrunk { warnings.append("\(path): it shrank while it was read; what is missing at its end is recorded as unreadable") }
+        if case .image(let reader) = source.content, !report.hasShrunk {
+            let current = try imaging { () throws(ImageError) in try reader.currentByteCount() }
+            if current > reader.byteCount {
+                warnings.append("\(path): it grew while it was read; the snapshot has its first \(reader.byteCount) bytes")
+            } else if try imaging({ () throws(ImageError) in try reader.hasChanged() }) {
+                warnings.append("\(path): it was written to while it was read; the snapshot may have old contents in one place and new in another")
+            }
+        }
+    }
+
+    // MARK: The parent
+
+    private struct Predecessor {
+        var snapshot: SnapshotID
+        var maps: ParentMaps
+    }
+
+    /// The snapshot that predicts what is unchanged in this source, with its maps.
+    private func predecessor(of source: BackupSource) throws(RepositoryError) -> Predecessor? {
+        let name = source.identity.imageName
+        func fits(_ snapshot: Snapshot) -> Bool { snapshot.manifest.images.contains { $0.name == name } }
+        let chosen: Snapshot?
+        switch options.parent {
+        case .none: chosen = nil
+        case .automatic:
+            chosen = known.snapshots.last { !$0.isForgotten && $0.manifest.isComplete && $0.manifest.host == host && fits($0) }
+        case .snapshot(let id):
+            guard let named = known.snapshots.first(where: { $0.id == id }) else { throw .noSnapshot(id.hexadecimal) }
+            chosen = fits(named) || named.manifest.images.count == 1 ? named : nil
+            if chosen == nil { warnings.append("the parent \(id) has no image “\(name)”, so \(source.identity.path) is compared by content") }
+        }
+        guard let chosen, let image = chosen.manifest.images.first(where: { $0.name == name }) ?? chosen.manifest.images.first,
+            let volume = image.volumes.first, image.volumes.count == 1
+        else { return nil }
+        return Predecessor(snapshot: chosen.id, maps: ParentMaps(session.mapReader, volume, of: chosen.id))
+    }
+
+    // MARK: The manifest
+
+    /// One more than the highest. A snapshot that cannot be read now may be the highest, so room is left for each of them: `latest`
+    /// must not go back to an older one when it can be read again.
+    private var nextOrdinal: UInt64 {
+        let unreadable = Set(known.problems.map(\.object)).intersection(known.problems.flatMap(\.snapshots).map { "snapshots/\($0)" })
+        return (known.snapshots.map(\.manifest.ordinal).max() ?? 0) + UInt64(unreadable.count) + 1
+    }
+
+    private func makeManifest(
+        _ images: [ImageRecord], parent: SnapshotID?, unreadable: [Range<UInt64>], storedByteCount: UInt64
+    ) -> Manifest {
+        var counts = Manifest.Counters()
+        counts.imageByteCount = images.reduce(0) { $0 + $1.byteCount }
+        counts.readByteCount = progress.readByteCount.load(ordering: .relaxed)
+        counts.unreadableByteCount = unreadable.reduce(0) { $0 + UInt64($1.count) }
+        counts.chunkCount = counters.chunkCount.load(ordering: .relaxed)
+        counts.newChunkCount = counters.newChunkCount.load(ordering: .relaxed)
+        counts.newByteCount = progress.newByteCount.load(ordering: .relaxed)
+        counts.storedByteCount = storedByteCount
+        let own = known.snapshots.filter { $0.slot == repository.slot && $0.manifest.host == host }
+        let newest = own.map(\.manifest.ordinal).max()
+        return Manifest(
+            snapshot: session.id, parent: parent, host: host, machineID: repository.environment.machineID, startTime: startTime,
+            endTime: repository.timestamp, tool: repository.environment.tool, tags: options.tags, description: options.description,
+            images: images, attachments: [], counters: counts, isComplete: unreadable.isEmpty,
+            ordinal: nextOrdinal,
+            heads: own.filter { $0.manifest.ordinal == newest }.map { Manifest.Head(snapshot: $0.id, digest: $0.digest) },
+            seen: Manifest.Seen(known.snapshots.map(\.id)), keyringNumber: repository.keyrings.current.number, requiredFeatures: .none)
+    }
+}
+
+extension Manifest.Seen {
+    /// Count and digest of the sorted ids.
+    init(_ ids: [SnapshotID]) {
+        let sorted = ids.map(\.id.bytes).sorted { $0.lexicographicallyPrecedes($1) }
+        self.init(count: UInt64(ids.count), digest: ObjectDigest.of(sorted.flatMap { $0 }))
+    }
+}
+
+extension ImageRecord {
+    /// An image that is one volume.
+    fileprivate init(_ source: BackupSource, byteCount: UInt64, root: MapSlot, averageChunkByteCount: Int) {
+        let identity = source.identity
+        self.init(
+            name: identity.imageName,
+            source: Source(
+                kind: identity.kind.rawValue, path: identity.path, serialNumber: identity.serialNumber,
+                worldWideName: identity.worldWideName, model: identity.model),
+            byteCount: byteCount, logicalSectorByteCount: identity.logicalSectorByteCount,
+            physicalSectorByteCount: identity.physicalSectorByteCount, label: .null, changeTracker: .null,
+            volumes: [
+                VolumeRecord(
+                    kind: "whole", placements: [.init(offset: 0, byteCount: byteCount)], averageChunkByteCount: averageChunkByteCount,
+                    fileSystem: .null, root: root)
+            ])
+    }
+}

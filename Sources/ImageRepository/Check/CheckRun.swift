@@ -1,0 +1,235 @@
+import Bytes
+import Packing
+import RepositoryFormat
+import Sealing
+import Storage
+import Synchronization
+import Threading
+
+/// One check. The order is that of readers: snapshots first, then the index (Specs/ordering.md).
+final class CheckRun {
+    private let repository: Repository
+    private let options: CheckOptions
+    private let progress: ProgressCounters
+    private let cancellation: Cancellation
+    private var problems: [Problem] = []
+    /// The last snapshot that this machine committed before the check, if it remembers one.
+    private var lastSnapshot: SnapshotID?
+    /// Packs that something is wrong with; whoever needs one is concerned.
+    private var badPacks: [ObjectName: String] = [:]
+
+    init(_ repository: Repository, _ options: CheckOptions, _ progress: ProgressCounters, _ cancellation: Cancellation) {
+        self.repository = repository
+        self.options = options
+        self.progress = progress
+        self.cancellation = cancellation
+    }
+
+    func check() throws(RepositoryError) -> CheckReport {
+        // Before the snapshots are listed: one that is committed meanwhile is not missing.
+        do throws(RepositoryError) {
+            lastSnapshot = try repository.pinFile.read()?.lastSnapshot
+        } catch { report(.warning, repository.environment.stateFolder ?? "", error.reason) }
+        try checkKeys()
+        let list = try repository.snapshots(includingForgotten: true)
+        problems += list.problems
+        try checkSessions()
+        let loaded = try repository.loadIndex(trustsCache: false)
+        problems += loaded.problems
+        checkPresence(loaded)
+        try checkOrphans(loaded)
+        let opened = try checkPacks(loaded)
+        try checkHistory(list)
+        let users = try checkMaps(list, loaded.index)
+        for (pack, reason) in badPacks.sorted(by: { $0.key.path < $1.key.path }) {
+            report(.error, pack.path, reason, (users[pack] ?? []).map(\.hexadecimal).sorted())
+        }
+        return CheckReport(
+            snapshotCount: list.snapshots.count, packCount: loaded.listed.count, openedPackCount: opened, chunkCount: loaded.index.chunkCount,
+            problems: problems)
+    }
+
+    private func report(_ severity: Problem.Severity, _ object: String, _ reason: String, _ snapshots: [String] = []) {
+        problems.append(Problem(severity: severity, object: object, reason: reason, snapshots: snapshots))
+    }
+
+    // MARK: Keys and sessions
+
+    private func checkKeys() throws(RepositoryError) {
+        do throws(RepositoryError) {
+            guard try Repository.readConfig(repository.storage) == repository.config else {
+                throw .damaged(object: "config", reason: "it is not the one this repository was opened with")
+            }
+        } catch {
+            if case .storage(.unavailable) = error { throw error }
+            report(.error, "config", error.reason)
+        }
+        problems += try repository.keyrings.problems()
+        for slot in repository.slots {
+            let name = ObjectName.key(slot.id).path
+            do throws(RepositoryError) {
+                if try Repository.readSlot(repository.storage, slot) == nil { throw .damaged(object: name, reason: "it is missing; its password or key file opens nothing") }
+            } catch {
+                if case .storage(.unavailable) = error { throw error }
+                report(.error, name, error.reason)
+            }
+        }
+        let known = Set(repository.slots.map { ObjectName.key($0.id) })
+        for info in try storing({ () throws(StorageError) in try repository.storage.list(.keys) }) where !known.contains(info.name) {
+            report(.warning, info.name.path, "the keyring does not name it; it opens nothing")
+        }
+    }
+
+    private func checkSessions() throws(RepositoryError) {
+        for info in try storing({ () throws(StorageError) in try repository.storage.list(.sessions) }) where !info.name.leaf.contains(".") {
+            do throws(RepositoryError) {
+                let object = try storing { () throws(StorageError) in
+                    try repository.storage.get(info.name, byteCountMax: UInt64(FormatLimits.recordByteCountMax))
+                }
+                let binding = repository.sealer.repositoryBinding(.session, name: info.name.path)
+                let document = try sealing(info.name.path) { () throws(SealingError) in
+                    let document = try repository.sealer.open(object, binding)
+                    try repository.verifier.verify(document, binding, .anySlot)
+                    return document
+                }
+                _ = try decoding(info.name.path) { () throws(FormatError) in try SessionRecord(body: document.body) }
+            } catch {
+                // A session that ended while the check was looking is no problem.
+                if case .storage(.notFound) = error { continue }
+                if case .storage(.unavailable) = error { throw error }
+                report(.error, info.name.path, error.reason)
+            }
+        }
+    }
+
+    /// Snapshots that later ones name must be there, as they were.
+    private func checkHistory(_ list: SnapshotList) throws(RepositoryError) {
+        let marks = try repository.readMarks().states
+        if let problem = repository.missing(lastSnapshot, in: list, marks) { problems.append(problem) }
+        let present = Dictionary(uniqueKeysWithValues: list.snapshots.map { ($0.id, $0.digest) })
+        var reported: Set<SnapshotID> = []
+        for snapshot in list.snapshots {
+            for head in snapshot.manifest.heads where marks[head.snapshot]?.isFinal != true {
+                guard present[head.snapshot] != head.digest, reported.insert(head.snapshot).inserted else { continue }
+                // One that is there and could not be read is reported already.
+                guard !list.problems.contains(where: { $0.snapshots.contains(head.snapshot.hexadecimal) }) else { continue }
+                let name = ObjectName.snapshot(head.snapshot).path
+                let reason = present[head.snapshot] == nil
+                    ? "it is missing, though snapshot \(snapshot.id) has seen it and nobody has forgotten it"
+                    : "it is not the manifest that snapshot \(snapshot.id) has seen"
+                report(.error, name, reason, [head.snapshot.hexadecimal])
+            }
+            try checkSeen(snapshot, list, finalCount: marks.values.count(where: \.isFinal))
+            if snapshot.manifest.keyringNumber > repository.keyrings.current.number {
+                report(.error, "keyring", "snapshot \(snapshot.id) has seen keyring \(snapshot.manifest.keyringNumber), and the newest here is \(repository.keyrings.current.number): keys were put back")
+            }
+        }
+    }
+
+    /// Whoever wrote a manifest had seen so many snapshots, all of lower ordinals; of those only ones with a final mark may be gone.
+    private func checkSeen(_ snapshot: Snapshot, _ list: SnapshotList, finalCount: Int) throws(RepositoryError) {
+        let unreadableCount = Set(list.problems.flatMap(\.snapshots)).subtracting(list.snapshots.map(\.id.hexadecimal)).count
+        let earlierCount = list.snapshots.count { $0.manifest.ordinal < snapshot.manifest.ordinal }
+        guard UInt64(earlierCount + unreadableCount + finalCount) < snapshot.manifest.seen.count else { return }
+        report(.error, "snapshots", "snapshots are missing: \(snapshot.id) was written after \(snapshot.manifest.seen.count) others, and \(earlierCount) of them are here")
+    }
+
+    // MARK: Packs
+
+    /// Every pack of the index is there with its size.
+    private func checkPresence(_ loaded: LoadedIndex) {
+        for pack in loaded.index.packs {
+            guard let info = loaded.listed[pack.name] else {
+                badPacks[pack.name] = "it is missing"
+                continue
+            }
+            if info.byteCount != pack.byteCount { badPacks[pack.name] = "it has \(info.byteCount) bytes and should have \(pack.byteCount)" }
+        }
+    }
+
+    /// Packs that no index object names: of sessions that run or were killed, or of an index object that is gone.
+    private func checkOrphans(_ loaded: LoadedIndex) throws(RepositoryError) {
+        let packs = PackFile(storage: repository.storage, sealer: repository.sealer, verifier: repository.verifier)
+        let indexed = Set(loaded.index.packs.map(\.name))
+        for (_, info) in loaded.listedPacks where !indexed.contains(info.name) {
+            do throws(PackingError) {
+                _ = try packs.readDirectory(info, info.name.kind == .packs ? .data : .map)
+                report(.warning, info.name.path, "no index object names it; a backup is running or was killed, or an index object was lost. The next backup adopts it")
+            } catch {
+                if case .storage(.notFound) = error { continue }
+                report(.error, info.name.path, RepositoryError(error).reason)
+            }
+        }
+    }
+
+    /// Reads and opens whole packs, as many as the options ask for. Returns how many.
+    private func checkPacks(_ loaded: LoadedIndex) throws(RepositoryError) -> Int {
+        guard options.data != .structure else { return 0 }
+        var generator = SystemRandomNumberGenerator()
+        var chosen: [(ObjectInfo, PackID)] = []
+        for (id, info) in loaded.listedPacks {
+            if case .sample(let percent) = options.data, info.name.kind == .packs, Double.random(in: 0..<100, using: &generator) >= percent { continue }
+            chosen.append((info, id))
+        }
+        progress.totalByteCount.store(chosen.reduce(0) { $0 + $1.0.byteCount }, ordering: .relaxed)
+        let checker = PackChecker(repository, loaded.index)
+        let work = Monitor(chosen[...])
+        let found = Monitor<[ObjectName: String]>([:])
+        let failure = FirstFailure<RepositoryError>()
+        let (progress, cancellation) = (progress, cancellation)
+        onThreads(max(1, options.threadCount ?? usableCoreCount()), "check") { _ in
+            while failure.value == nil, !cancellation.isCancelled, let (info, id) = work.withLock({ $0.popFirst() }) {
+                do throws(RepositoryError) {
+                    if let reason = try checker.problem(info, id) { found.withLock { $0[info.name] = reason } }
+                } catch { failure.record(error) }
+                progress.readByteCount.add(info.byteCount, ordering: .relaxed)
+                progress.doneByteCount.add(info.byteCount, ordering: .relaxed)
+            }
+        }
+        try failure.check()
+        try cancellation.check()
+        badPacks.merge(found.withLock { $0 }) { first, _ in first }
+        return chosen.count
+    }
+
+    // MARK: Maps
+
+    /// Walks all map trees; every id must have a location. Returns which snapshots need which of the bad packs.
+    private func checkMaps(_ list: SnapshotList, _ index: ChunkIndex) throws(RepositoryError) -> [ObjectName: Set<SnapshotID>] {
+        var users: [ObjectName: Set<SnapshotID>] = [:]
+        let packs = index.packs
+        let reader = repository.segmentReader(index)
+        // Subtrees shared with an earlier snapshot are known, with the bad packs that they need and what was wrong.
+        var walk = MapWalk(index: index, packs: packs, bad: Set(badPacks.keys), reader: reader)
+        for snapshot in list.snapshots where !snapshot.isForgotten {
+            try cancellation.check()
+            let roots = snapshot.manifest.images.flatMap(\.volumes).map { ($0.root, $0.geometry) }
+                + snapshot.manifest.attachments.map { ($0.root, MapGeometry(byteCount: $0.byteCount)) }
+            for (root, geometry) in roots {
+                let outcome = try walk.outcome(of: root, level: geometry.depth, firstBand: 0, geometry)
+                for pack in outcome.badPacks { users[packs[Int(pack)].name, default: []].insert(snapshot.id) }
+                for problem in outcome.problems {
+                    report(.error, problem.object, problem.reason, [snapshot.id.hexadecimal])
+                }
+            }
+        }
+        joinProblems()
+        return users
+    }
+
+    /// One problem with all its snapshots, instead of one for each.
+    private func joinProblems() {
+        var joined: [Problem] = []
+        var places: [String: Int] = [:]
+        for problem in problems {
+            let key = "\(problem.object)\u{0}\(problem.reason)"
+            if let place = places[key] {
+                joined[place].snapshots = Array(Set(joined[place].snapshots + problem.snapshots)).sorted()
+            } else {
+                places[key] = joined.count
+                joined.append(problem)
+            }
+        }
+        problems = joined
+    }
+}
