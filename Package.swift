@@ -58,9 +58,12 @@ let package = Package(
             ],
             swiftSettings: settings),
 
-        // A benchmark that needs what is inside the package.
+        // Benchmarks that need what is inside the package.
         .executableTarget(
             name: "IndexScale", dependencies: ["Bytes", "Packing", "RepositoryFormat"], path: "Benchmarks/IndexScale", swiftSettings: settings),
+        .executableTarget(
+            name: "SnapshotScale", dependencies: ["Bytes", "DiskImages", "ImageRepository", "LocalStorage", "RepositoryFormat", "Sealing", "Storage"],
+            path: "Benchmarks/SnapshotScale", swiftSettings: settings),
 
         tests("Chunking", ["CSodium", "TestSupport"]),
         tests("CommandLineTool", [
