@@ -20,6 +20,14 @@ func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
 
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 
+// Intel's library is for its architecture alone; elsewhere swift-crypto does its work.
+#if arch(x86_64)
+let multiBuffer: (dependencies: [Target.Dependency], targets: [Target]) = (
+    ["CIPSecMB"], [.target(name: "CIPSecMB", linkerSettings: [.linkedLibrary("IPSec_MB")])])
+#else
+let multiBuffer: (dependencies: [Target.Dependency], targets: [Target]) = ([], [])
+#endif
+
 let package = Package(
     name: "holdfast",
     products: [
@@ -31,7 +39,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
     ],
-    targets: [
+    targets: multiBuffer.targets + [
         // C libraries and system calls, one thin module each.
         .systemLibrary(name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
@@ -44,7 +52,7 @@ let package = Package(
         module("Chunking", ["Bytes"]),
         module("Compression", ["Bytes", "CZstd"]),
         module("RepositoryFormat", ["Bytes"]),
-        module("Sealing", ["Bytes", "RepositoryFormat", "CSodium", "CXXHash", "CLinux", crypto]),
+        module("Sealing", ["Bytes", "RepositoryFormat", "CSodium", "CXXHash", "CLinux", crypto] + multiBuffer.dependencies),
         module("Storage", ["Bytes"]),
         module("LocalStorage", ["Bytes", "Storage", "CLinux"]),
         module("DiskImages", ["Bytes", "CLinux"]),

@@ -111,6 +111,57 @@ package final class SegmentReader: Sendable {
         throw failure
     }
 
+    /// Gives the plaintext of each of the chunks to `body`, with its number, as `withChunk` does: but segment by segment, so that each is needed once, whatever
+    /// is dropped from memory meanwhile.
+    ///
+    /// - Parameter backwards: from the last segment to the first. Who goes to and fro finds in memory what was used last.
+    package func withChunks(
+        _ chunks: [ChunkID], _ kind: PackDirectory.Kind, backwards: Bool, _ body: (Int, UnsafeRawBufferPointer) -> Void
+    ) throws(PackingError) {
+        var wanted: [(number: Int, location: ChunkLocation)] = []
+        wanted.reserveCapacity(chunks.count)
+        for (number, id) in chunks.enumerated() {
+            guard let location = index.locations(id).first else { throw .missing(id) }
+            wanted.append((number, location))
+        }
+        wanted.sort { left, right in
+            let (left, right) = (left.location, right.location)
+            if (left.pack, left.segment) == (right.pack, right.segment) { return left.offset < right.offset }
+            return ((left.pack, left.segment) < (right.pack, right.segment)) != backwards
+        }
+        var start = 0
+        while start < wanted.count {
+            let first = wanted[start].location
+            var end = start + 1
+            while end < wanted.count, (wanted[end].location.pack, wanted[end].location.segment) == (first.pack, first.segment) { end += 1 }
+            for number in try unsafe withChunks(chunks, of: wanted[start..<end], kind, body) {
+                try unsafe withChunk(chunks[number], kind) { unsafe body(number, $0) }
+            }
+            start = end
+        }
+    }
+
+    /// The same for chunks of one segment. Returns those that are to be looked for elsewhere.
+    private func withChunks(
+        _ chunks: [ChunkID], of wanted: ArraySlice<(number: Int, location: ChunkLocation)>, _ kind: PackDirectory.Kind,
+        _ body: (Int, UnsafeRawBufferPointer) -> Void
+    ) throws(PackingError) -> [Int] {
+        guard let first = wanted.first?.location else { return [] }
+        let segment: DecodedSegment
+        do throws(PackingError) { segment = try self.segment(first) } catch .noDataKey { throw .noDataKey } catch { return wanted.map(\.number) }
+        guard index.pack(first.pack).kind == kind, wanted.allSatisfy({ Int($0.location.offset) + Int($0.location.byteCount) <= segment.byteCount }) else {
+            return wanted.map(\.number)
+        }
+        let bytes = unsafe UnsafeRawBufferPointer(start: segment.bytes.base, count: segment.byteCount)
+        let ranges = wanted.map { Int($0.location.offset)..<Int($0.location.offset) + Int($0.location.byteCount) }
+        let ids = unsafe sealer.member.chunkIDs(kind, ranges, in: bytes)
+        var rest: [Int] = []
+        for ((number, _), (range, id)) in zip(wanted, zip(ranges, ids)) {
+            if id == chunks[number] { unsafe body(number, UnsafeRawBufferPointer(rebasing: bytes[range])) } else { rest.append(number) }
+        }
+        return rest
+    }
+
     /// A decoded segment, from memory or from its pack.
     package func segment(_ location: ChunkLocation) throws(PackingError) -> DecodedSegment {
         let key = Key(pack: location.pack, segment: location.segment)

@@ -11,32 +11,30 @@ package final class MemberKeys: Sendable {
     package let metadataKey: SecretBytes
     package let mapSegmentKey: SecretBytes
     package let segmentInputKey: SecretBytes
-    private let dataChunkKey: SymmetricKey
-    private let mapChunkKey: SymmetricKey
-    private let fingerprintKey: SymmetricKey
-    private let segmentDigestKey: SymmetricKey
-    private let saltKey: SymmetricKey
+    private let dataChunkKey: HMACKey
+    private let mapChunkKey: HMACKey
+    private let fingerprintKey: HMACKey
+    private let segmentDigestKey: HMACKey
+    private let saltKey: HMACKey
     private let fingerprintSecret: SecretBytes
 
     package static let fingerprintSecretByteCount = 192
     package static let gearTableByteCount = 2048
 
     package init(memberSecret: SecretBytes, epoch: UInt32) {
-        func symmetric(_ number: UInt64) -> SymmetricKey {
-            unsafe Sodium.memberSubkey(number, of: memberSecret).withBytes { unsafe SymmetricKey(data: $0) }
-        }
+        func hmacKey(_ number: UInt64) -> HMACKey { HMACKey(Sodium.memberSubkey(number, of: memberSecret)) }
         self.epoch = epoch
-        dataChunkKey = symmetric(1)
-        mapChunkKey = symmetric(2)
+        dataChunkKey = hmacKey(1)
+        mapChunkKey = hmacKey(2)
         chunkerKey = Sodium.memberSubkey(3, of: memberSecret)
-        fingerprintKey = symmetric(4)
+        fingerprintKey = hmacKey(4)
         fingerprintSecret = Sodium.deterministicBytes(
             MemberKeys.fingerprintSecretByteCount, seed: Sodium.memberSubkey(5, of: memberSecret))
         metadataKey = Sodium.memberSubkey(6, of: memberSecret)
         mapSegmentKey = Sodium.memberSubkey(7, of: memberSecret)
         segmentInputKey = Sodium.memberSubkey(8, of: memberSecret)
-        saltKey = symmetric(9)
-        segmentDigestKey = symmetric(10)
+        saltKey = hmacKey(9)
+        segmentDigestKey = hmacKey(10)
     }
 
     /// The 2048 bytes that the chunker reads as 256 little-endian words.
@@ -46,8 +44,15 @@ package final class MemberKeys: Sendable {
 
     /// HMAC-SHA-256 over the whole plaintext of a chunk.
     package func chunkID(_ kind: PackDirectory.Kind, _ plaintext: UnsafeRawBufferPointer) -> ChunkID {
-        unsafe ChunkID(hmac(kind == .data ? dataChunkKey : mapChunkKey, plaintext))
+        unsafe ChunkID(chunkKey(kind).code(of: plaintext))
     }
+
+    /// The ids of the chunks in these ranges of `bytes`: two to three times as fast as one after the other, if they are a dozen or more.
+    package func chunkIDs(_ kind: PackDirectory.Kind, _ ranges: [Range<Int>], in bytes: UnsafeRawBufferPointer) -> [ChunkID] {
+        unsafe chunkKey(kind).codes(of: ranges, in: bytes).map { ChunkID($0) }
+    }
+
+    private func chunkKey(_ kind: PackDirectory.Kind) -> HMACKey { kind == .data ? dataChunkKey : mapChunkKey }
 
     /// 16 bytes that tell whether these bytes are the parent's.
     package func fingerprint(_ bytes: UnsafeRawBufferPointer) -> Fingerprint {
@@ -64,23 +69,15 @@ package final class MemberKeys: Sendable {
     /// A salt that is unlike any other even if the random generator repeats itself.
     package func salt(for content: some Collection<UInt8>) -> Bytes.Digest {
         let message = Array(content) + Sodium.randomBytes(32)
-        return unsafe message.withUnsafeBytes { unsafe hmac(saltKey, $0) }
+        return unsafe message.withUnsafeBytes { unsafe saltKey.code(of: $0) }
     }
 
-    private func keyedHash(_ bytes: UnsafeRawBufferPointer, _ key: SymmetricKey) -> Bytes.Digest {
+    private func keyedHash(_ bytes: UnsafeRawBufferPointer, _ key: HMACKey) -> Bytes.Digest {
         let hash = unsafe fingerprintSecret.withBytes { secret in
             unsafe XXH3_128bits_withSecret(bytes.baseAddress, bytes.count, secret.baseAddress!, secret.count)
         }
         var message = (hash.low64.littleEndian, hash.high64.littleEndian, UInt64(bytes.count).littleEndian)
-        return unsafe withUnsafeBytes(of: &message) { unsafe hmac(key, $0) }
-    }
-
-    private func hmac(_ key: SymmetricKey, _ message: UnsafeRawBufferPointer) -> Bytes.Digest {
-        let code = unsafe HMAC<SHA256>.authenticationCode(for: message, using: key)
-        return unsafe code.withUnsafeBytes { bytes in
-            func word(_ index: Int) -> UInt64 { unsafe UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: index * 8, as: UInt64.self)) }
-            return Digest(words: (word(0), word(1), word(2), word(3)))
-        }
+        return unsafe withUnsafeBytes(of: &message) { unsafe key.code(of: $0) }
     }
 }
 

@@ -69,6 +69,48 @@ struct PackFaultTests {
 
 @Suite(.timeLimit(.minutes(1)))
 struct SegmentCacheTests {
+    @Test(arguments: [false, true]) func `many chunks are read segment by segment, each fetched once without any cache`(backwards: Bool) throws {
+        let fixture = PackingFixture()
+        let chunks = PackingFixture.chunks(120, seed: 20, byteCounts: 1...90_000)
+        let packs = try fixture.store(chunks, closeByteCount: 1 << 20)
+        let segmentCount = packs.reduce(0) { $0 + $1.directory.segments.count }
+        #expect(segmentCount > 4)
+        let reader = fixture.reader(fixture.index(packs), cacheByteCount: 0)
+        var generator = SeededGenerator(seed: 21)
+        let wanted = (chunks + chunks.prefix(30)).shuffled(using: &generator)
+        #expect(try fixture.read(wanted.map { fixture.id($0) }, with: reader, backwards: backwards) == wanted)
+        #expect(reader.fetched.count == segmentCount)
+    }
+
+    @Test func `of many chunks, those in a damaged pack are read from a second one, and what is nowhere whole is an error`() throws {
+        let storage = MemoryStorage(objects: [:])
+        let fixture = PackingFixture(storage)
+        let chunks = PackingFixture.chunks(40, seed: 22, byteCounts: 1...90_000)
+        let first = try fixture.store(chunks)
+        let second = try fixture.store(Array(chunks[10...]))
+        let reader = fixture.reader(fixture.index(first + second), cacheByteCount: 0)
+        for segment in first[0].directory.segments { storage.damage(.pack(first[0].id), at: Int(segment.offset) + 100) }
+        #expect(try fixture.read(chunks[10...].map { fixture.id($0) }, with: reader) == Array(chunks[10...]))
+        #expect(throws: PackingError.self) { try fixture.read(chunks.map { fixture.id($0) }, with: reader) }
+        #expect { try fixture.read([fixture.id([5])], with: reader) } throws: { if case PackingError.missing(fixture.id([5])) = $0 { true } else { false } }
+    }
+
+    @Test func `of many chunks, one that is not what its id names is an error`() throws {
+        let fixture = PackingFixture()
+        let chunks = PackingFixture.chunks(20, seed: 23, byteCounts: 1...30_000)
+        let writer = fixture.writer()
+        let builder = fixture.builder(writer)
+        for (number, chunk) in chunks.enumerated() {
+            unsafe try chunk.withUnsafeBytes { unsafe try builder.append(number == 13 ? fixture.id([1]) : fixture.id(chunk), $0, band: 0) }
+        }
+        try builder.flush()
+        try writer.finish()
+        let reader = fixture.reader(fixture.index(writer.takeConfirmed()))
+        let ids = chunks.map { fixture.id($0) }
+        #expect(try fixture.read(ids.enumerated().filter { $0.offset != 13 }.map(\.element), with: reader).count == 19)
+        #expect(throws: PackingError.self) { try fixture.read(Array(ids[..<13]) + [fixture.id([1])] + Array(ids[14...]), with: reader) }
+    }
+
     @Test func `a segment is fetched once, however many ask for it at the same time`() throws {
         let fixture = PackingFixture(SlowStorage(MemoryStorage(objects: [:])))
         let chunks = PackingFixture.chunks(8, seed: 7, byteCounts: 5000...9000)

@@ -67,6 +67,13 @@ struct PackingFixture {
         unsafe try reader.withChunk(chunk, kind) { unsafe Array($0) }
     }
 
+    /// All of them at once, segment by segment.
+    func read(_ chunks: [ChunkID], with reader: SegmentReader, backwards: Bool = false) throws -> [[UInt8]] {
+        var found = [[UInt8]](repeating: [], count: chunks.count)
+        unsafe try reader.withChunks(chunks, .data, backwards: backwards) { number, bytes in found[number] = unsafe Array(bytes) }
+        return found
+    }
+
     /// Chunks of noise and of what compresses well.
     static func chunks(_ count: Int, seed: UInt64, byteCounts: ClosedRange<Int> = 1...200_000) -> [[UInt8]] {
         var generator = SeededGenerator(seed: seed)

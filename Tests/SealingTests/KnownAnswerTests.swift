@@ -94,6 +94,25 @@ struct KnownAnswerTests {
         #expect(map.hexadecimal == "87dcdfca9b79ff1337aff974eb4e864f69a7aebb4de08a24c68dbf1f5f64d15b")
     }
 
+    /// Few and many, empty, short, and longer than the multi-buffer library takes; in an order that is none.
+    @Test(arguments: [0, 1, 11, 12, 40, 300]) func `ids that are computed together are those computed one by one`(count: Int) {
+        let bytes = (0..<200_000).map { UInt8(truncatingIfNeeded: $0 * 131 + $0 / 251) }
+        let byteCounts = [32_768, 0, 1, 63, 64, 65_534, 65_535, 65_536, 16_385, 131_072, 20_000, 55, 56, 119, 120, 40_000]
+        let ranges = (0..<count).map { number in
+            let start = number * 97 % 60_000
+            return start..<start + byteCounts[number * 7 % byteCounts.count]
+        }
+        for kind in [PackDirectory.Kind.data, .map] {
+            let (together, single) = unsafe bytes.withUnsafeBytes { bytes in
+                unsafe (
+                    Self.member.chunkIDs(kind, ranges, in: bytes),
+                    ranges.map { unsafe Self.member.chunkID(kind, UnsafeRawBufferPointer(rebasing: bytes[$0])) }
+                )
+            }
+            #expect(together == single)
+        }
+    }
+
     /// Lengths on both sides of each of XXH3's paths.
     @Test(arguments: [
         (0, "ca36458515013d998feae73073af1191", "f381390b427d6c5aa4894debe6c018d0"), (1, "6ae352a85e185138a05bb8f901b8b0f5", "616433210efdda68e9c7ad2775d1a75e"),

@@ -17,6 +17,9 @@ final class BackupCounters: Sendable {
 ///
 /// One thread at a time uses a worker; that is what makes it `Sendable`. Its open segment goes on from band to band.
 final class BandWorker: @unchecked Sendable {
+    /// Chunks whose ids are computed together: a mebibyte on average, which stays in the second-level cache.
+    private static let cutCountMax = 64
+
     private let member: MemberKeys
     private let claims: ChunkClaims
     private let builder: SegmentBuilder
@@ -63,6 +66,7 @@ final class BandWorker: @unchecked Sendable {
         var entries = job.scan?.entries ?? []
         var parentPosition = ParentPosition(parent)
         var position = job.scan?.position ?? 0
+        var cut: [(entry: Int, range: Range<Int>)] = []
         for gap in job.unreadable.map({ $0.clamped(to: position..<job.byteCount) }) + [job.byteCount..<job.byteCount] {
             while position < gap.lowerBound {
                 if let entry = parentPosition.entry(at: position, to: gap.lowerBound),
@@ -76,13 +80,16 @@ final class BandWorker: @unchecked Sendable {
                 switch piece {
                 case .zero(let range): BandWorker.append(.zero, range.count, to: &entries)
                 case .data(let range):
-                    entries.append(unsafe try store(UnsafeRawBufferPointer(rebasing: raw[range]), job.band))
+                    cut.append((entries.count, range))
+                    entries.append(MapEntry(kind: .data, byteCount: UInt32(range.count)))
+                    if cut.count == BandWorker.cutCountMax { unsafe try storeCut(&cut, &entries, raw, job.band) }
                 }
                 position = piece.range.upperBound
             }
             if !gap.isEmpty { BandWorker.append(.unreadable, gap.count, to: &entries) }
             position = gap.upperBound
         }
+        unsafe try storeCut(&cut, &entries, raw, job.band)
         return entries
     }
 
@@ -107,10 +114,18 @@ final class BandWorker: @unchecked Sendable {
         return true
     }
 
-    private func store(_ bytes: UnsafeRawBufferPointer, _ band: UInt64) throws(PackingError) -> MapEntry {
-        let id = unsafe member.chunkID(.data, bytes)
-        if claims.claim(id, byteCount: bytes.count) { unsafe try add(id, bytes, band) }
-        return unsafe MapEntry(kind: .data, byteCount: UInt32(bytes.count), chunk: id, fingerprint: member.fingerprint(bytes), chunkOffset: 0)
+    /// Stores what is new of the pieces that were cut, and completes their entries.
+    private func storeCut(
+        _ cut: inout [(entry: Int, range: Range<Int>)], _ entries: inout [MapEntry], _ raw: UnsafeRawBufferPointer, _ band: UInt64
+    ) throws(PackingError) {
+        let ids = unsafe member.chunkIDs(.data, cut.map(\.range), in: raw)
+        for ((entry, range), id) in zip(cut, ids) {
+            let bytes = unsafe UnsafeRawBufferPointer(rebasing: raw[range])
+            if claims.claim(id, byteCount: bytes.count) { unsafe try add(id, bytes, band) }
+            entries[entry].chunk = id
+            unsafe entries[entry].fingerprint = member.fingerprint(bytes)
+        }
+        cut.removeAll(keepingCapacity: true)
     }
 
     private func add(_ id: ChunkID, _ bytes: UnsafeRawBufferPointer, _ band: UInt64) throws(PackingError) {

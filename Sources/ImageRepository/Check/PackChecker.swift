@@ -50,13 +50,15 @@ struct PackChecker: Sendable {
         let digest = unsafe repository.sealer.member.segmentDigest(UnsafeRawBufferPointer(sealed))
         guard digest == segment.digest else { throw .damaged(object: record.name.path, reason: "segment \(number): its digest does not fit") }
         let decoded = unsafe try reader.open(sealed, record, number)
-        var offset = 0
-        for chunk in segment.chunks {
-            let bytes = unsafe UnsafeRawBufferPointer(start: decoded.bytes.base + offset, count: Int(chunk.byteCount))
-            guard unsafe repository.sealer.member.chunkID(record.kind, bytes) == chunk.id else {
-                throw .damaged(object: record.name.path, reason: "segment \(number): chunk \(chunk.id) is not the one its id names")
-            }
-            offset += Int(chunk.byteCount)
+        var end = 0
+        let ranges = segment.chunks.map { chunk in
+            end += Int(chunk.byteCount)
+            return end - Int(chunk.byteCount)..<end
+        }
+        let ids = unsafe repository.sealer.member.chunkIDs(
+            record.kind, ranges, in: UnsafeRawBufferPointer(start: decoded.bytes.base, count: decoded.byteCount))
+        for (chunk, id) in zip(segment.chunks, ids) where id != chunk.id {
+            throw .damaged(object: record.name.path, reason: "segment \(number): chunk \(chunk.id) is not the one its id names")
         }
     }
 

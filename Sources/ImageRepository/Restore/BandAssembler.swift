@@ -22,24 +22,40 @@ struct BandAssembler: Sendable {
                 return true
             }
         }
-        guard isInside else { throw .damaged(object: "chunk \(entry.chunk)", reason: "it is shorter than the map says") }
+        guard isInside else { throw BandAssembler.tooShort(entry.chunk) }
     }
 
     /// Fills `buffer` with the data of a band and returns its ranges of data, joined; the rest of the buffer is left as it is.
-    func assemble(_ map: BandMap, into buffer: AlignedBuffer) throws(RepositoryError) -> [Range<Int>] {
+    ///
+    /// - Parameter band: its number; neighbours are assembled in opposite directions through their segments.
+    func assemble(_ map: BandMap, band: UInt64, into buffer: AlignedBuffer) throws(RepositoryError) -> [Range<Int>] {
         var ranges: [Range<Int>] = []
+        var parts: [(range: Range<Int>, chunkOffset: Int)] = []
+        var chunks: [ChunkID] = []
         var position = 0
         for entry in map.entries {
             let range = position..<position + Int(entry.byteCount)
             position = range.upperBound
             guard entry.kind == .data else { continue }
-            try unsafe copy(entry, from: 0, to: UnsafeMutableRawBufferPointer(start: buffer.base + range.lowerBound, count: range.count))
+            parts.append((range, Int(entry.chunkOffset)))
+            chunks.append(entry.chunk)
             if let last = ranges.last, last.upperBound == range.lowerBound {
                 ranges[ranges.count - 1] = last.lowerBound..<range.upperBound
             } else {
                 ranges.append(range)
             }
         }
+        var tooShort: ChunkID?
+        try packing { () throws(PackingError) in
+            try unsafe reader.withChunks(chunks, .data, backwards: band % 2 == 1) { number, bytes in
+                let (range, offset) = parts[number]
+                guard offset + range.count <= bytes.count else { return tooShort = chunks[number] }
+                unsafe buffer.copy(UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + range.count]), at: range.lowerBound)
+            }
+        }
+        if let tooShort { throw BandAssembler.tooShort(tooShort) }
         return ranges
     }
+
+    private static func tooShort(_ chunk: ChunkID) -> RepositoryError { .damaged(object: "chunk \(chunk)", reason: "it is shorter than the map says") }
 }

@@ -64,7 +64,7 @@ private struct RestoreRun: Sendable {
         let unreadable = Monitor<[Range<UInt64>]>([])
         try forEachStep { step, buffers, turn throws(RepositoryError) in
             let map = try map(of: step)
-            let ranges = try map.map { map throws(RepositoryError) in try BandAssembler(reader: reader).assemble(map, into: buffers.band) } ?? []
+            let ranges = try map.map { map throws(RepositoryError) in try BandAssembler(reader: reader).assemble(map, band: step.band, into: buffers.band) } ?? []
             try turn.inOrder(step.number) { () throws(RepositoryError) in
                 try imaging { () throws(ImageError) in try write(step, ranges, buffers) }
             }
@@ -80,7 +80,7 @@ private struct RestoreRun: Sendable {
             let map = try map(of: step)
             if map == nil, target.writer.isHole(step.imageOffset..<step.imageOffset + step.byteCount) { return }
             buffers.band.zero(map == nil ? 0..<buffers.compare.byteCapacity : step.bandRange)
-            if let map { _ = try BandAssembler(reader: reader).assemble(map, into: buffers.band) }
+            if let map { _ = try BandAssembler(reader: reader).assemble(map, band: step.band, into: buffers.band) }
             var position: UInt64 = 0
             while position < step.byteCount {
                 try cancellation.check()
