@@ -7,10 +7,12 @@ import Testing
 
 struct LocalIndexTests {
     /// A document of `packCount` packs with `chunkCount` chunks each, all random.
-    private func document(_ generator: inout SeededGenerator, packCount: Int, chunkCount: Int) -> (id: IndexID, document: IndexDocument) {
+    private func document(
+        _ generator: inout SeededGenerator, packCount: Int, chunkCount: Int, digest: (inout SeededGenerator) -> Digest = { Digest($0.bytes(32)) }
+    ) -> (id: IndexID, document: IndexDocument) {
         let packs = (0..<packCount).map { _ in
             let chunks = (0..<chunkCount).map { _ in
-                PackDirectory.Chunk(id: ChunkID(Digest(generator.bytes(32))), byteCount: UInt32.random(in: 1...1000, using: &generator))
+                PackDirectory.Chunk(id: ChunkID(digest(&generator)), byteCount: UInt32.random(in: 1...1000, using: &generator))
             }
             let decoded = chunks.reduce(0) { $0 + $1.byteCount }
             let segment = PackDirectory.Segment(
@@ -52,6 +54,25 @@ struct LocalIndexTests {
             #expect((found.segment, found.offset, found.byteCount) == (expected.segment, expected.offset, expected.byteCount))
         }
         for _ in 0..<2000 { #expect(index.countingLocation(ChunkID(Digest(generator.bytes(32)))) == nil) }
+    }
+
+    /// Ids are even in a repository; a run must find them however they lie.
+    @Test func `ids that lie close together, at the ends, or have the same first word are found`() throws {
+        var generator = SeededGenerator(seed: 17)
+        let folder = TemporaryFolder()
+        let local = LocalIndex(folder: folder.path)
+        let firsts: [UInt64] = [0, 1, 2, 1 << 32, 1 << 63, UInt64.max - 1, .max, 0x1234_5678_9ABC_DEF0]
+        let document = document(&generator, packCount: 4, chunkCount: 700) { generator in
+            let rest = Digest(generator.bytes(32)).words
+            return Digest(words: (firsts[Int(rest.0 % 8)] &+ rest.0 / 8 % 3, rest.1, rest.2, rest.3))
+        }
+        try local.store([document], beside: [])
+        let runs = local.load(listed: [document.id])
+        #expect(runs.count == 1)
+        let index = ChunkIndex(runs: runs)
+        index.setCounting { _ in true }
+        for id in chunks(document.document) { #expect(index.countingLocation(id) != nil) }
+        for first in firsts { #expect(index.countingLocation(ChunkID(Digest(words: (first, 1, 2, 3)))) == nil) }
     }
 
     @Test func `packs that do not count are not counted, and new ones follow those of runs`() throws {

@@ -7,7 +7,7 @@ import Sealing
 /// A part of the index in a file of the cache folder: sorted, immutable, mapped into memory and paged in as it is asked.
 ///
 ///     offset  size  field
-///          0     8  magic, "HFRUN", 0, 0, 1
+///          0     8  magic, "HFRUN", 0, 0, 2
 ///          8     8  XXH3-64 of everything behind
 ///         16     8  entry count n
 ///         24     4  pack count p
@@ -15,6 +15,7 @@ import Sealing
 ///         32     8  byte count of the pack records
 ///         40    24  reserved, 0
 ///         64   32n  entries, by rising id: 128 bits of the id, pack ordinal, segment, offset, byte count, 4 bytes each
+///          …    4b  for each of the 2^k − 1 prefixes of k bits, and one more: how many entries have a lower one; k is such that a prefix has some 32 entries
 ///          …   32c  ids of the index objects
 ///          …    8p  where each pack record begins
 ///          …     …  pack records, see `PackRecord.encoded`
@@ -23,7 +24,7 @@ import Sealing
 @safe
 package final class IndexRun: @unchecked Sendable {
     static let headerByteCount = 64
-    static let magic: [UInt8] = Array("HFRUN".utf8) + [0, 0, 1]
+    static let magic: [UInt8] = Array("HFRUN".utf8) + [0, 0, 2]
     static let entryByteCount = 32
 
     package let path: String
@@ -33,6 +34,8 @@ package final class IndexRun: @unchecked Sendable {
     package let covered: Set<IndexID>
     private let mapping: UnsafeRawPointer
     private let mappedByteCount: Int
+    private let prefixBitCount: Int
+    private let prefixStarts: Int
     private let recordOffsets: Int
     private let records: Range<Int>
 
@@ -51,7 +54,9 @@ package final class IndexRun: @unchecked Sendable {
         let entryCount = word(16)
         let recordByteCount = word(32)
         let (packCount, coveredCount) = (half(24), half(28))
-        let coveredStart = entryCount.multipliedReportingOverflow(by: 32).partialValue &+ UInt64(IndexRun.headerByteCount)
+        let prefixBitCount = IndexRun.prefixBitCount(entryCount: Int(clamping: entryCount))
+        let prefixStarts = entryCount.multipliedReportingOverflow(by: 32).partialValue &+ UInt64(IndexRun.headerByteCount)
+        let coveredStart = prefixStarts &+ UInt64(4 * IndexRun.prefixStartCount(prefixBitCount))
         let offsetsStart = coveredStart &+ UInt64(coveredCount * 32)
         let recordsStart = offsetsStart &+ UInt64(packCount * 8)
         guard unsafe bytes.starts(with: IndexRun.magic), entryCount <= UInt64(byteCount) / 32,
@@ -67,6 +72,8 @@ package final class IndexRun: @unchecked Sendable {
         self.packCount = packCount
         unsafe self.mapping = UnsafeRawPointer(mapping)
         mappedByteCount = byteCount
+        self.prefixBitCount = prefixBitCount
+        self.prefixStarts = Int(prefixStarts)
         covered = Set(
             (0..<coveredCount).map { index in
                 let start = Int(coveredStart) + index * 32
@@ -84,7 +91,14 @@ package final class IndexRun: @unchecked Sendable {
         return unsafe mapping.loadUnaligned(fromByteOffset: IndexRun.headerByteCount + index * IndexRun.entryByteCount, as: IndexEntry.self)
     }
 
-    /// The first location of an id that `matches`; pack ordinals are the run's own. O(log log n) reads of mapped memory.
+    /// Bits of an id's first word by which entries are found: few enough for the table to be small, many enough for an entry to be near its guess.
+    static func prefixBitCount(entryCount: Int) -> Int { max(0, (entryCount / 32).bitWidth - (entryCount / 32).leadingZeroBitCount - 1) }
+
+    static func prefixStartCount(_ bitCount: Int) -> Int { 1 << bitCount + 1 }
+
+    static func prefix(_ low: UInt64, _ bitCount: Int) -> Int { bitCount == 0 ? 0 : Int(low >> UInt64(64 - bitCount)) }
+
+    /// The first location of an id that `matches`; pack ordinals are the run's own. Reads a few places of mapped memory.
     func firstLocation(_ low: UInt64, _ high: UInt64, where matches: (ChunkLocation) -> Bool) -> ChunkLocation? {
         var index = lowerBound(low)
         while index < entryCount {
@@ -96,10 +110,11 @@ package final class IndexRun: @unchecked Sendable {
         return nil
     }
 
-    /// The first entry whose first word is not below `low`, by interpolation: ids are spread evenly.
+    /// The first entry whose first word is not below `low`, by interpolation among those with its prefix: ids are spread evenly.
     private func lowerBound(_ low: UInt64) -> Int {
-        var (start, end) = (0, entryCount)
-        var (startKey, endKey) = (UInt64(0), UInt64.max)
+        let prefix = IndexRun.prefix(low, prefixBitCount)
+        var (start, end) = (prefixStart(prefix), prefixStart(prefix + 1))
+        var (startKey, endKey) = (UInt64(prefix) << UInt64(64 - prefixBitCount), UInt64(prefix) << UInt64(64 - prefixBitCount) | UInt64.max >> UInt64(prefixBitCount))
         var probes = 0
         while start < end {
             let middle: Int
@@ -114,6 +129,11 @@ package final class IndexRun: @unchecked Sendable {
             if key < low { (start, startKey) = (middle + 1, key) } else { (end, endKey) = (middle, key) }
         }
         return start
+    }
+
+    private func prefixStart(_ prefix: Int) -> Int {
+        let start = unsafe UInt32(littleEndian: mapping.loadUnaligned(fromByteOffset: prefixStarts + 4 * prefix, as: UInt32.self))
+        return min(Int(start), entryCount)
     }
 
     package func packID(_ ordinal: Int) -> PackID {

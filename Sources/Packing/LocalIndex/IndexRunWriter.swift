@@ -12,6 +12,9 @@ struct IndexRunWriter {
     private let path: String
     private let descriptor: CInt
     private var piece: [UInt8] = []
+    private var prefixBitCount = 0
+    /// How many entries have each prefix, and 0.
+    private var prefixCounts: [UInt32] = []
 
     /// Writes the packs of documents that no run holds yet.
     static func write(_ documents: [(id: IndexID, document: IndexDocument)], to path: String) throws(LocalIndexError) {
@@ -88,6 +91,8 @@ struct IndexRunWriter {
     }
 
     private mutating func writeHeader(entryCount: Int, packCount: Int, coveredCount: Int, recordByteCount: Int) throws(LocalIndexError) {
+        prefixBitCount = IndexRun.prefixBitCount(entryCount: entryCount)
+        prefixCounts = [UInt32](repeating: 0, count: IndexRun.prefixStartCount(prefixBitCount))
         var header = ByteWriter(reservingByteCount: IndexRun.headerByteCount)
         header.write(IndexRun.magic)
         header.write(UInt64(0))
@@ -100,6 +105,7 @@ struct IndexRunWriter {
     }
 
     private mutating func write(_ entry: IndexEntry, packOffset: UInt32) throws(LocalIndexError) {
+        prefixCounts[IndexRun.prefix(entry.low, prefixBitCount)] += 1
         var moved = entry
         moved.location.pack += packOffset
         unsafe withUnsafeBytes(of: &moved) { unsafe piece.append(contentsOf: $0) }
@@ -107,6 +113,13 @@ struct IndexRunWriter {
     }
 
     private mutating func writeTail(covered: [IndexID], records: [[UInt8]]) throws(LocalIndexError) {
+        var starts = ByteWriter(reservingByteCount: prefixCounts.count * 4)
+        var start: UInt32 = 0
+        for count in prefixCounts {
+            starts.write(start)
+            start += count
+        }
+        try write(starts.bytes)
         for id in covered { try write(id.digest.bytes) }
         var offsets = ByteWriter(reservingByteCount: records.count * 8)
         var offset: UInt64 = 0
