@@ -42,8 +42,10 @@ struct ParentTests {
         var generator = SeededGenerator(seed: seed)
         let fixture = try RepositoryFixture()
         var bytes = TestImages.mixed(byteCount: Int.random(in: 1...20_000_000, using: &generator), seed: seed)
+        var options = BackupOptions()
+        options.threadCount = Int(seed / 2 % 4) + 1
         for generation in 0..<3 {
-            let report = try fixture.backup(MemoryImageReader(bytes, reportsZeros: generation > 0 && seed % 2 == 0))
+            let report = try fixture.backup(MemoryImageReader(bytes, reportsZeros: generation > 0 && seed % 2 == 0), options: options)
             let isRestored = try fixture.restore(report.snapshot) == bytes
             #expect(isRestored)
             #expect(report.snapshot.manifest.counters.readByteCount <= UInt64(bytes.count))

@@ -77,10 +77,6 @@ struct BandFeeder: Sendable {
                     guard let (kind, end) = try uniform(reader, &extents, at: offset, &report), kind == .zero else { return nil }
                     return end
                 },
-                read: { byteCount throws(RepositoryError) in
-                    limit?.wait(afterReading: byteCount, cancellation)
-                    try cancellation.check()
-                },
                 recognised: { byteCount, readByteCount in
                     progress.readByteCount.add(UInt64(readByteCount), ordering: .relaxed)
                     noteDone(UInt64(byteCount))

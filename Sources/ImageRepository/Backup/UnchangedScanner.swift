@@ -1,6 +1,8 @@
 import Bytes
 import DiskImages
 import RepositoryFormat
+import Synchronization
+import Threading
 
 /// How far a band is what the parent has there.
 struct UnchangedScan {
@@ -13,87 +15,129 @@ struct UnchangedScan {
 
 /// Recognises unchanged bands while they are read: each piece is compared while it is in the processor's cache, and goes nowhere else.
 ///
-/// The reader's thread uses it. What it does not recognise a worker looks at again, with all the ways of a worker.
+/// The reader's thread uses it. A few scouts read and compare neighbouring pieces at the same time: one core alone is slower than memory. What they do not recognise a
+/// worker looks at again, with all the ways of a worker.
 final class UnchangedScanner {
     /// Read at once: a part of a core's second-level cache.
     private static let pieceByteCount = 256 << 10
+    /// More would only wait for memory.
+    private static let scoutCountMax = 4
 
     private let parent: ParentMaps
-    private let matcher: ParentMatcher
     private let reader: any ImageReader
-    private let buffer = AlignedBuffer(byteCapacity: Int(FormatLimits.chunkByteCountMax))
+    private let limit: RateLimit?
+    private let cancellation: Cancellation
+    private let scouts: [Scout]
+    private let buffer = AlignedBuffer(byteCapacity: UnchangedScanner.pieceByteCount)
 
-    init(_ parent: ParentMaps, _ matcher: ParentMatcher, _ reader: any ImageReader) {
+    init(
+        _ parent: ParentMaps, _ reader: any ImageReader, limit: RateLimit?, cancellation: Cancellation, threadCount: Int, makeMatcher: () -> ParentMatcher
+    ) {
         self.parent = parent
-        self.matcher = matcher
         self.reader = reader
+        self.limit = limit
+        self.cancellation = cancellation
+        scouts = (0..<max(1, min(threadCount, UnchangedScanner.scoutCountMax))).map { _ in Scout(makeMatcher(), reader, limit, cancellation) }
     }
 
     /// - Parameters:
     ///   - zerosEnd: up to where the source is known to hold nothing from a place in the image on.
-    ///   - read: told after each read how many bytes it had.
     ///   - recognised: told of bytes that are unchanged, and of how many of them had to be read.
     func scan(
         _ band: UInt64, start: UInt64, byteCount: Int, zerosEnd: (UInt64) throws(RepositoryError) -> UInt64?,
-        read: (_ byteCount: Int) throws(RepositoryError) -> Void, recognised: (_ byteCount: Int, _ readByteCount: Int) -> Void
+        recognised: (_ byteCount: Int, _ readByteCount: Int) -> Void
     ) throws(RepositoryError) -> UnchangedScan {
         var scan = UnchangedScan(parent: parent.entries(band))
-        while scan.entries.count < scan.parent.count {
-            let entry = scan.parent[scan.entries.count]
-            guard scan.position + Int(entry.byteCount) <= byteCount else { return scan }
-            switch entry.kind {
-            case .data:
-                // What has become a hole is no data any more.
-                guard try zerosEnd(start + UInt64(scan.position)) == nil else { return scan }
-                let group = group(scan, byteCount)
-                let before = scan.position
-                guard try fetch(at: start + UInt64(before), group.byteCount) else { return scan }
-                try read(group.byteCount)
-                for entry in group.entries {
-                    let bytes = unsafe UnsafeRawBufferPointer(start: buffer.base + (scan.position - before), count: Int(entry.byteCount))
-                    guard unsafe matcher.compare(entry, bytes) == .same else { break }
-                    scan.entries.append(entry)
-                    scan.position += Int(entry.byteCount)
+        let steps = try plan(scan.parent, start, byteCount, zerosEnd)
+        let groups = steps.compactMap { step in if case .data(let group) = step { group } else { nil } }
+        var matched = try compare(groups, scan.parent)[...]
+        for step in steps {
+            switch step {
+            case .data(let group):
+                let count = matched.removeFirst()
+                let entries = scan.parent[group.entries.prefix(count)]
+                let matchedByteCount = entries.reduce(0) { $0 + Int($1.byteCount) }
+                scan.entries += entries
+                scan.position += matchedByteCount
+                recognised(matchedByteCount, matchedByteCount)
+                guard count == group.entries.count else { return scan }
+            case .hole(let entry), .zero(let entry):
+                var readByteCount = 0
+                if case .zero = step {
+                    guard let count = try zeros(start + UInt64(scan.position), Int(entry.byteCount), zerosEnd) else { return scan }
+                    readByteCount = count
                 }
-                recognised(scan.position - before, scan.position - before)
-                guard scan.position == before + group.byteCount else { return scan }
-            case .zero:
-                guard let readByteCount = try zeros(start + UInt64(scan.position), Int(entry.byteCount), zerosEnd, read) else { return scan }
                 recognised(Int(entry.byteCount), readByteCount)
                 scan.entries.append(entry)
                 scan.position += Int(entry.byteCount)
-            case .unused, .excluded, .unreadable, .map, .node: return scan
             }
         }
         return scan
     }
 
-    /// The data entries from the scan's place on that are read together; at least one.
-    private func group(_ scan: UnchangedScan, _ limit: Int) -> (entries: ArraySlice<MapEntry>, byteCount: Int) {
+    private enum Step {
+        case data(Group)
+        /// Zeros where the source holds nothing.
+        case hole(MapEntry)
+        /// Zeros that must be read.
+        case zero(MapEntry)
+    }
+
+    /// What is to be looked at, from the band's start on, as far as a scanner can.
+    private func plan(
+        _ parent: [MapEntry], _ start: UInt64, _ byteCount: Int, _ zerosEnd: (UInt64) throws(RepositoryError) -> UInt64?
+    ) throws(RepositoryError) -> [Step] {
+        var steps: [Step] = []
+        var (number, position) = (0, 0)
+        while number < parent.count, position + Int(parent[number].byteCount) <= byteCount {
+            let place = start + UInt64(position)
+            let holeEnd = try zerosEnd(place)
+            switch parent[number].kind {
+            case .data:
+                // What has become a hole is no data any more.
+                guard holeEnd == nil else { return steps }
+                let group = UnchangedScanner.group(parent, number, place, limit: byteCount - position)
+                steps.append(.data(group))
+                number = group.entries.upperBound
+                position += group.byteCount
+            case .zero:
+                let isHole = holeEnd.map { $0 >= place + UInt64(parent[number].byteCount) } ?? false
+                steps.append(isHole ? .hole(parent[number]) : .zero(parent[number]))
+                position += Int(parent[number].byteCount)
+                number += 1
+            case .unused, .excluded, .unreadable, .map, .node: return steps
+            }
+        }
+        return steps
+    }
+
+    /// The data entries from a number on that are read together; at least one.
+    private static func group(_ parent: [MapEntry], _ first: Int, _ place: UInt64, limit: Int) -> Group {
         var byteCount = 0
-        var end = scan.entries.count
-        while end < scan.parent.count, scan.parent[end].kind == .data {
-            let next = byteCount + Int(scan.parent[end].byteCount)
-            guard byteCount == 0 || next <= UnchangedScanner.pieceByteCount, scan.position + next <= limit else { break }
+        var end = first
+        while end < parent.count, parent[end].kind == .data {
+            let next = byteCount + Int(parent[end].byteCount)
+            guard byteCount == 0 || next <= pieceByteCount, next <= limit else { break }
             byteCount = next
             end += 1
         }
-        return (scan.parent[scan.entries.count..<end], byteCount)
+        return Group(entries: first..<end, place: place, byteCount: byteCount)
     }
 
-    /// Whether all of it could be read; what cannot is looked at sector by sector later.
-    private func fetch(at offset: UInt64, _ byteCount: Int) throws(RepositoryError) -> Bool {
-        do throws(ImageError) {
-            return try buffer.withMutableBytes(in: 0..<byteCount) { bytes throws(ImageError) in try reader.read(at: offset, into: &bytes) } == byteCount
-        } catch {
-            if case .unreadable = error { return false }
-            throw .image(error)
+    /// How many entries of each group are unchanged, counted from its start. Of groups behind the first that is not, nothing is said.
+    private func compare(_ groups: [Group], _ parent: [MapEntry]) throws(RepositoryError) -> [Int] {
+        let search = GroupSearch(groups, parent)
+        if groups.count < 2 * scouts.count || scouts.count == 1 {
+            scouts[0].search(search)
+        } else {
+            onThreads(scouts.count, "scout") { [scouts] in scouts[$0].search(search) }
         }
+        return try search.result()
     }
 
     /// How many bytes had to be read to see that all are zero; nil if they are not.
     private func zeros(
-        _ offset: UInt64, _ byteCount: Int, _ zerosEnd: (UInt64) throws(RepositoryError) -> UInt64?, _ read: (Int) throws(RepositoryError) -> Void
+        _ offset: UInt64, _ byteCount: Int, _ zerosEnd: (UInt64) throws(RepositoryError) -> UInt64?
     ) throws(RepositoryError) -> Int? {
         let end = offset + UInt64(byteCount)
         var position = offset
@@ -104,12 +148,117 @@ final class UnchangedScanner {
                 continue
             }
             let count = Int(min(UInt64(UnchangedScanner.pieceByteCount), end - position))
-            guard try fetch(at: position, count) else { return nil }
-            try read(count)
+            guard try reader.fetch(at: position, count, into: buffer) else { return nil }
+            limit?.wait(afterReading: count, cancellation)
+            try cancellation.check()
             guard buffer.isZero(0..<count) else { return nil }
             readByteCount += count
             position += UInt64(count)
         }
         return readByteCount
+    }
+}
+
+/// Data entries of a parent's band that are read together.
+private struct Group: Sendable {
+    var entries: Range<Int>
+    /// In the image.
+    var place: UInt64
+    var byteCount: Int
+}
+
+/// The groups of a band, handed out in order to the scouts; no more are once one differs.
+private final class GroupSearch: Sendable {
+    private struct State {
+        var next = 0
+        var matched: [Int]
+        var failure: RepositoryError?
+    }
+
+    let parent: [MapEntry]
+    private let groups: [Group]
+    private let state: Mutex<State>
+
+    init(_ groups: [Group], _ parent: [MapEntry]) {
+        self.groups = groups
+        self.parent = parent
+        state = Mutex(State(matched: [Int](repeating: 0, count: groups.count)))
+    }
+
+    func take() -> (number: Int, group: Group)? {
+        state.withLock { state in
+            guard state.next < groups.count else { return nil }
+            state.next += 1
+            return (state.next - 1, groups[state.next - 1])
+        }
+    }
+
+    func put(_ matchedCount: Int, _ number: Int) {
+        state.withLock { state in
+            state.matched[number] = matchedCount
+            if matchedCount < groups[number].entries.count { state.next = groups.count }
+        }
+    }
+
+    func fail(_ error: RepositoryError) {
+        state.withLock { state in
+            state.failure = state.failure ?? error
+            state.next = groups.count
+        }
+    }
+
+    func result() throws(RepositoryError) -> [Int] {
+        let (matched, failure) = state.withLock { ($0.matched, $0.failure) }
+        if let failure { throw failure }
+        return matched
+    }
+}
+
+/// Reads and compares groups. One thread at a time uses it; that is what makes it `Sendable`.
+private final class Scout: @unchecked Sendable {
+    private let matcher: ParentMatcher
+    private let reader: any ImageReader
+    private let limit: RateLimit?
+    private let cancellation: Cancellation
+    private let buffer = AlignedBuffer(byteCapacity: Int(FormatLimits.chunkByteCountMax))
+
+    init(_ matcher: ParentMatcher, _ reader: any ImageReader, _ limit: RateLimit?, _ cancellation: Cancellation) {
+        self.matcher = matcher
+        self.reader = reader
+        self.limit = limit
+        self.cancellation = cancellation
+    }
+
+    func search(_ search: GroupSearch) {
+        do throws(RepositoryError) {
+            while let (number, group) = search.take() {
+                try cancellation.check()
+                let isRead = try reader.fetch(at: group.place, group.byteCount, into: buffer)
+                search.put(isRead ? matchedCount(group, search.parent) : 0, number)
+                limit?.wait(afterReading: group.byteCount, cancellation)
+            }
+        } catch { search.fail(error) }
+    }
+
+    private func matchedCount(_ group: Group, _ parent: [MapEntry]) -> Int {
+        var position = 0
+        for number in group.entries {
+            let bytes = unsafe UnsafeRawBufferPointer(start: buffer.base + position, count: Int(parent[number].byteCount))
+            guard unsafe matcher.compare(parent[number], bytes) == .same else { return number - group.entries.lowerBound }
+            position += bytes.count
+        }
+        return group.entries.count
+    }
+}
+
+extension ImageReader {
+    /// Whether all of it could be read; what cannot is looked at sector by sector later.
+    fileprivate func fetch(at offset: UInt64, _ byteCount: Int, into buffer: AlignedBuffer) throws(RepositoryError) -> Bool {
+        do throws(ImageError) {
+            return try buffer.withMutableBytes(in: 0..<byteCount) { bytes throws(ImageError) in try read(at: offset, into: &bytes) } == byteCount
+        } catch {
+            if case .unreadable = error { return false }
+            throw .image(error)
+        }
     }
 }

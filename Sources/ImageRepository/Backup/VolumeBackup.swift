@@ -25,14 +25,18 @@ struct VolumeBackup {
         let feeder = BandFeeder(sink: sink, limit: limit, progress: progress, cancellation: cancellation)
         let report = Monitor<FeedReport?>(nil)
         let threads = startWorkers(sink, parent)
-        let reading = WorkerThread("reader") { [member, counters, makeMatcher] in
+        let reading = WorkerThread("reader") { [member, counters, makeMatcher, threadCount = workers.count] in
             do throws(RepositoryError) {
                 let found =
                     switch source.content {
                     case .image(let reader):
                         try feeder.feed(
                             reader, sectorByteCount: source.identity.logicalSectorByteCount,
-                            scanner: parent.map { UnchangedScanner($0, makeMatcher(), reader) }, recognise: { BandOutcome($0, member, counters) })
+                            scanner: parent.map { parent in
+                                UnchangedScanner(
+                                    parent, reader, limit: feeder.limit, cancellation: feeder.cancellation, threadCount: threadCount, makeMatcher: makeMatcher)
+                            },
+                            recognise: { BandOutcome($0, member, counters) })
                     case .stream(let stream): try feeder.feed(stream)
                     }
                 report.withLock { $0 = found }
