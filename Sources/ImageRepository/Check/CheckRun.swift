@@ -177,7 +177,8 @@ final class CheckRun {
         let found = Monitor<[ObjectName: String]>([:])
         let failure = FirstFailure<RepositoryError>()
         let (progress, cancellation) = (progress, cancellation)
-        onThreads(max(1, options.threadCount ?? usableCoreCount()), "check") { _ in
+        // One more than cores: a thread that waits for the storage leaves its core to another.
+        onThreads(max(1, options.threadCount ?? usableCoreCount() + 1), "check") { _ in
             while failure.value == nil, !cancellation.isCancelled, let (info, id) = work.withLock({ $0.popFirst() }) {
                 do throws(RepositoryError) {
                     if let reason = try checker.problem(info, id) { found.withLock { $0[info.name] = reason } }
