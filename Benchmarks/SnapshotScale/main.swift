@@ -17,6 +17,7 @@ func run() throws {
         print("snapshot-scale FOLDER [SNAPSHOTS]")
         exit(64)
     }
+    umask(0o077)
     let folder = CommandLine.arguments[1]
     let count = CommandLine.arguments.count > 2 ? Int(CommandLine.arguments[2]) ?? 0 : 5000
     let environment = ClientEnvironment(host: "machine-0", machineID: "", processID: 0, tool: "benchmark", cacheFolder: nil, stateFolder: nil, now: { 1_800_000_000 })
