@@ -30,11 +30,12 @@ struct HMACKey: Sendable {
         var codes = [Bytes.Digest](repeating: Bytes.Digest(words: (0, 0, 0, 0)), count: ranges.count)
         var rest = Array(ranges.indices)
         #if canImport(CIPSecMB)
-        if ranges.count >= MultiBufferHMAC.messageCountMin, let lanes = MultiBufferHMAC.take() {
-            defer { lanes.giveBack() }
-            // The longest first, so that lanes end together.
-            let fitting = rest.filter { MultiBufferHMAC.messageByteCounts.contains(ranges[$0].count) }.sorted { ranges[$0].count > ranges[$1].count }
-            if fitting.count >= MultiBufferHMAC.messageCountMin, unsafe lanes.compute(key, fitting, ranges, bytes, &codes) {
+        // The longest first, so that lanes end together.
+        let fitting = rest.filter { MultiBufferHMAC.messageByteCounts.contains(ranges[$0].count) }.sorted { ranges[$0].count > ranges[$1].count }
+        if fitting.count >= MultiBufferHMAC.messageCountMin, let lanes = MultiBufferHMAC.take() {
+            // One that refused is not used again: what it has taken up is not known.
+            if unsafe lanes.compute(key, fitting, ranges, bytes, &codes) {
+                lanes.giveBack()
                 rest.removeAll { MultiBufferHMAC.messageByteCounts.contains(ranges[$0].count) }
             }
         }

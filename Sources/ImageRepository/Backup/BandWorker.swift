@@ -17,7 +17,7 @@ final class BackupCounters: Sendable {
 ///
 /// One thread at a time uses a worker; that is what makes it `Sendable`. Its open segment goes on from band to band.
 final class BandWorker: @unchecked Sendable {
-    /// Chunks whose ids are computed together: a mebibyte on average, which stays in the second-level cache.
+    /// Chunks whose ids are computed together: two mebibytes on average, about a core's second-level cache.
     private static let cutCountMax = 64
 
     private let member: MemberKeys

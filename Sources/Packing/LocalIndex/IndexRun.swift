@@ -15,7 +15,7 @@ import Sealing
 ///         32     8  byte count of the pack records
 ///         40    24  reserved, 0
 ///         64   32n  entries, by rising id: 128 bits of the id, pack ordinal, segment, offset, byte count, 4 bytes each
-///          …    4b  for each of the 2^k − 1 prefixes of k bits, and one more: how many entries have a lower one; k is such that a prefix has some 32 entries
+///          …    4b  b = 2^k + 1: for each prefix of k bits how many entries have a lower one, and n; k is such that 32 to 63 entries share a prefix
 ///          …   32c  ids of the index objects
 ///          …    8p  where each pack record begins
 ///          …     …  pack records, see `PackRecord.encoded`
