@@ -15,15 +15,25 @@ package struct PackFile: Sendable {
         self.verifier = verifier
     }
 
-    /// The directory within the bytes of a whole pack, whose name and byte count are verified as well.
-    package func directory(of object: [UInt8], named id: PackID, _ kind: PackDirectory.Kind) throws(PackingError) -> PackDirectory {
+    /// The directory within the bytes of a whole pack. Everything around the segments is verified: header, padding, directory, trailer.
+    ///
+    /// - Parameter verifiesName: whether the bytes must be those the name stands for. Who opens all segments, and knows from the index which directory
+    ///   the name stands for, can do without: no byte is left that was not authenticated.
+    package func directory(
+        of object: [UInt8], named id: PackID, _ kind: PackDirectory.Kind, verifiesName: Bool = true
+    ) throws(PackingError) -> PackDirectory {
         let name = (kind == .data ? ObjectName.pack(id) : .mapPack(id)).path
-        guard ObjectDigest.of(object) == id.digest else { throw .damaged(object: name, reason: "its bytes are not those its name stands for") }
+        if verifiesName {
+            guard ObjectDigest.of(object) == id.digest else { throw .damaged(object: name, reason: "its bytes are not those its name stands for") }
+        }
         guard object.count >= ObjectHeader.byteCount + PackLayout.trailerByteCount else { throw .damaged(object: name, reason: "it is too short") }
         let byteCount = try directoryByteCount(object.suffix(PackLayout.trailerByteCount), packByteCount: UInt64(object.count), name)
         let start = object.count - PackLayout.trailerByteCount - byteCount
-        return try open(
+        let directory = try open(
             object[start..<start + byteCount], header: object.prefix(ObjectHeader.byteCount), packByteCount: UInt64(object.count), kind, name)
+        let segmentsEnd = directory.segments.last.map { Int($0.offset) + Int($0.sealedByteCount) } ?? ObjectHeader.byteCount
+        guard object[segmentsEnd..<start].allSatisfy({ $0 == 0 }) else { throw .damaged(object: name, reason: "its padding is not zero") }
+        return directory
     }
 
     /// Reads the directory of a pack without the rest. The pack's name is not verified: its chunks are when they are used.

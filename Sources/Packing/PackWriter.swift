@@ -4,14 +4,17 @@ package import Sealing
 package import Storage
 import Threading
 
-/// Gathers sealed segments into packs of one kind and stores them, on a thread of its own, while the next is filled.
+/// Gathers sealed segments into packs of one kind and stores them, on threads of its own, while the next is filled.
 ///
-/// Life: `append` from any thread; `finish` once; then `confirmed` has all. Memory: two pack buffers.
+/// Life: `append` from any thread; `finish` once; then `confirmed` has all. Memory: three pack buffers, of which one is filled.
 package final class PackWriter: Sendable {
     /// Closes a pack before its directory grows beyond a quarter of the format's limit.
     private static let chunksPerPack = 100_000
     /// A padding of a 640th, 50 KiB of 32 MiB, is good.
     private static let goodPaddingPart = 640
+    /// One computes the digest of a pack while the other waits for the storage.
+    private static let threadCount = 2
+    private static let bufferCount = threadCount + 1
 
     private struct Filling {
         var buffer: AlignedBuffer
@@ -34,7 +37,7 @@ package final class PackWriter: Sendable {
 
     private struct Open {
         var filling: Filling?
-        var thread: WorkerThread?
+        var threads: [WorkerThread] = []
     }
 
     private let kind: PackDirectory.Kind
@@ -67,9 +70,9 @@ package final class PackWriter: Sendable {
         self.onStored = onStored
         // One segment beyond the closing size, the directory, and the padding.
         let capacity = self.closeByteCount + FormatLimits.segmentByteCountMax + 2 * PackLayout.smallSegmentStep + FormatLimits.directoryByteCountMax / 2
-        buffers = Pool([AlignedBuffer(byteCapacity: capacity), AlignedBuffer(byteCapacity: capacity)])
-        let thread = WorkerThread("pack writer") { [self] in storeAll() }
-        open.withLock { $0.thread = thread }
+        buffers = Pool((0..<PackWriter.bufferCount).map { _ in AlignedBuffer(byteCapacity: capacity) })
+        let threads = (0..<PackWriter.threadCount).map { _ in WorkerThread("pack writer") { [self] in storeAll() } }
+        open.withLock { $0.threads = threads }
     }
 
     /// Takes a sealed segment; its record's offset is set here.
@@ -97,12 +100,13 @@ package final class PackWriter: Sendable {
 
     /// Stores the last pack and returns when all are stored. To be called once, also after a failure.
     package func finish() throws(PackingError) {
-        let thread = open.withLock { state in
+        let threads = open.withLock { state in
             close(&state)
-            return state.thread.take()
+            defer { state.threads = [] }
+            return state.threads
         }
         queue.close()
-        thread?.join()
+        for thread in threads { thread.join() }
         try failure.check()
     }
 

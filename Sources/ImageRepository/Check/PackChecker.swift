@@ -4,7 +4,10 @@ import RepositoryFormat
 import Sealing
 import Storage
 
-/// Reads a whole pack and verifies everything in it: name, directory, digests, every segment, every chunk id.
+/// Reads a whole pack and verifies every byte of it: directory, digests, every segment, every chunk id, and what is around them.
+///
+/// The digest that is the pack's name is computed only where the index does not tell which directory belongs to the name: the same bytes are all authenticated
+/// otherwise, and it would take a fifth of the time.
 struct PackChecker: Sendable {
     private let repository: Repository
     private let packs: PackFile
@@ -25,7 +28,8 @@ struct PackChecker: Sendable {
         do throws(PackingError) {
             let kind: PackDirectory.Kind = info.name.kind == .packs ? .data : .map
             var object = try packs.fetch(info.name)
-            let directory = try packs.directory(of: object, named: id, kind)
+            let directory = try packs.directory(of: object, named: id, kind, verifiesName: index.ordinal(id) == nil)
+            if let difference = difference(id, directory) { return difference }
             let record = PackRecord(id: id, directory: directory, isCounting: true)
             for (number, segment) in directory.segments.enumerated() {
                 try unsafe object.withUnsafeMutableBufferPointer { object throws(PackingError) in
@@ -33,7 +37,7 @@ struct PackChecker: Sendable {
                     try unsafe check(segment, number, UnsafeMutableRawBufferPointer(UnsafeMutableBufferPointer(rebasing: object[range])), record)
                 }
             }
-            return difference(id, directory)
+            return nil
         } catch {
             switch error {
             case .storage(.notFound): return nil
