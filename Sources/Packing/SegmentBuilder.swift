@@ -8,9 +8,11 @@ import Glibc
 ///
 /// Not shared: each worker has one a kind. Memory: four times the largest segment it meets, 4 MiB usually.
 package final class SegmentBuilder {
-    /// A segment whose chunks come from more bands than this is closed early, to keep neighbours together.
+    /// A segment whose chunks are scattered is closed early: what is stored beside each other for no reason dies at different times, and the rest would have to be
+    /// read with every chunk that lives on. Scattered is what comes from more bands than this, or lies this many times its size apart within them.
     private static let bandCountMax = 8
-    private static let manyBandsByteCount = 256 << 10
+    private static let skippedRatioMax = 2
+    private static let scatteredByteCount = 256 << 10
 
     private let kind: PackDirectory.Kind
     private let member: MemberKeys
@@ -28,6 +30,9 @@ package final class SegmentBuilder {
     private var byteCount = 0
     private var chunks: [PackDirectory.Chunk] = []
     private var bands: Set<UInt64> = []
+    /// Where the last chunk ends, and all that lies between neighbours within a band.
+    private var last: (band: UInt64, end: Int)?
+    private var skippedByteCount = 0
 
     /// - Parameters:
     ///   - sessionKey: for data segments; map segments are sealed under the member's map key.
@@ -50,8 +55,8 @@ package final class SegmentBuilder {
 
     private static func encodedCapacity(_ plain: Int) -> Int { plain + 2 * PackLayout.smallSegmentStep }
 
-    /// Adds a chunk that the session has claimed. `band` only tells which chunks are neighbours.
-    package func append(_ id: ChunkID, _ bytes: UnsafeRawBufferPointer, band: UInt64) throws(PackingError) {
+    /// Adds a chunk that the session has claimed. `band` and the offset in it only tell which chunks are neighbours.
+    package func append(_ id: ChunkID, _ bytes: UnsafeRawBufferPointer, band: UInt64, offset: Int = 0) throws(PackingError) {
         precondition(bytes.count > 0 && bytes.count <= FormatLimits.chunkByteCountMax, "a chunk within the format's limits")
         if byteCount > 0, byteCount + bytes.count > PackLayout.segmentByteCount { try flush() }
         if bytes.count > plain.byteCapacity { grow(to: bytes.count) }
@@ -59,7 +64,13 @@ package final class SegmentBuilder {
         byteCount += bytes.count
         chunks.append(PackDirectory.Chunk(id: id, byteCount: UInt32(bytes.count)))
         bands.insert(band)
-        if byteCount >= SegmentBuilder.manyBandsByteCount, bands.count > SegmentBuilder.bandCountMax { try flush() }
+        if let last, last.band == band { skippedByteCount += max(0, offset - last.end) }
+        last = (band, offset + bytes.count)
+        if byteCount >= SegmentBuilder.scatteredByteCount, isScattered { try flush() }
+    }
+
+    private var isScattered: Bool {
+        bands.count > SegmentBuilder.bandCountMax || skippedByteCount > SegmentBuilder.skippedRatioMax * byteCount
     }
 
     /// Closes the open segment, if there is one.
@@ -92,6 +103,8 @@ package final class SegmentBuilder {
         byteCount = 0
         chunks = []
         bands = []
+        last = nil
+        skippedByteCount = 0
     }
 
     /// Compresses into `encoded` and proves by decoding that nothing was lost; raw if that gains too little.

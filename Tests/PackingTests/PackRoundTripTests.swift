@@ -103,6 +103,21 @@ struct PackRoundTripTests {
         #expect(writer.takeConfirmed().flatMap(\.directory.segments).map(\.chunks.count) == [9, 9, 2])
     }
 
+    /// 40 000 bytes each; between two of them as many bytes as given.
+    @Test(arguments: [(0, [20]), (70_000, [20]), (100_000, [7, 7, 6])]) func `a segment whose chunks lie far apart in their band is closed early`(
+        gap: Int, counts: [Int]
+    ) throws {
+        let fixture = PackingFixture()
+        let writer = fixture.writer()
+        let builder = fixture.builder(writer)
+        for (number, chunk) in PackingFixture.chunks(20, seed: 3, byteCounts: 40_000...40_000).enumerated() {
+            unsafe try chunk.withUnsafeBytes { unsafe try builder.append(fixture.id(chunk), $0, band: 0, offset: number * (40_000 + gap)) }
+        }
+        try builder.flush()
+        try writer.finish()
+        #expect(writer.takeConfirmed().flatMap(\.directory.segments).map(\.chunks.count) == counts)
+    }
+
     @Test func `a key of another role or repository reads no data`() throws {
         let fixture = PackingFixture()
         let index = fixture.index(try fixture.store([[1, 2, 3]]))

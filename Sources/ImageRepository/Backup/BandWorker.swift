@@ -101,16 +101,16 @@ final class BandWorker: @unchecked Sendable {
         return switch unsafe matcher.compare(entry, bytes) {
         case .same: true
         case .different: false
-        case .missing: unsafe try storeAgain(entry, bytes, band)
+        case .missing: unsafe try storeAgain(entry, bytes, band, position)
         }
     }
 
     /// The parent's chunk has no counting location: stores it again, if these bytes are all of it.
     private func storeAgain(
-        _ entry: MapEntry, _ bytes: UnsafeRawBufferPointer, _ band: UInt64
+        _ entry: MapEntry, _ bytes: UnsafeRawBufferPointer, _ band: UInt64, _ offset: Int
     ) throws(PackingError) -> Bool {
         guard unsafe member.chunkID(.data, bytes) == entry.chunk else { return false }
-        if claims.claim(entry.chunk, byteCount: bytes.count) { unsafe try add(entry.chunk, bytes, band) }
+        if claims.claim(entry.chunk, byteCount: bytes.count) { unsafe try add(entry.chunk, bytes, band, offset) }
         return true
     }
 
@@ -121,15 +121,15 @@ final class BandWorker: @unchecked Sendable {
         let ids = unsafe member.chunkIDs(.data, cut.map(\.range), in: raw)
         for ((entry, range), id) in zip(cut, ids) {
             let bytes = unsafe UnsafeRawBufferPointer(rebasing: raw[range])
-            if claims.claim(id, byteCount: bytes.count) { unsafe try add(id, bytes, band) }
+            if claims.claim(id, byteCount: bytes.count) { unsafe try add(id, bytes, band, range.lowerBound) }
             entries[entry].chunk = id
             unsafe entries[entry].fingerprint = member.fingerprint(bytes)
         }
         cut.removeAll(keepingCapacity: true)
     }
 
-    private func add(_ id: ChunkID, _ bytes: UnsafeRawBufferPointer, _ band: UInt64) throws(PackingError) {
-        unsafe try builder.append(id, bytes, band: band)
+    private func add(_ id: ChunkID, _ bytes: UnsafeRawBufferPointer, _ band: UInt64, _ offset: Int) throws(PackingError) {
+        unsafe try builder.append(id, bytes, band: band, offset: offset)
         counters.newChunkCount.add(1, ordering: .relaxed)
         progress.newByteCount.add(UInt64(bytes.count), ordering: .relaxed)
     }
