@@ -3,8 +3,11 @@ package import RepositoryFormat
 package import Sealing
 package import Storage
 
-/// Reading packs without an index: their directories, and whole packs for a check.
+/// Reading packs without an index: their directories, and all of them for a check.
 package struct PackFile: Sendable {
+    /// Read at once, unless a single segment is larger.
+    private static let pieceByteCountMax = 4 << 20
+
     private let storage: any StorageBackend
     private let sealer: DocumentSealer
     private let verifier: DocumentVerifier
@@ -15,25 +18,55 @@ package struct PackFile: Sendable {
         self.verifier = verifier
     }
 
-    /// The directory within the bytes of a whole pack. Everything around the segments is verified: header, padding, directory, trailer.
+    /// Reads a whole pack, some segments at a time, and verifies everything around the segments: header, padding, directory, trailer.
     ///
-    /// - Parameter verifiesName: whether the bytes must be those the name stands for. Who opens all segments, and knows from the index which directory
-    ///   the name stands for, can do without: no byte is left that was not authenticated.
-    package func directory(
-        of object: [UInt8], named id: PackID, _ kind: PackDirectory.Kind, verifiesName: Bool = true
-    ) throws(PackingError) -> PackDirectory {
-        let name = (kind == .data ? ObjectName.pack(id) : .mapPack(id)).path
-        if verifiesName {
-            guard ObjectDigest.of(object) == id.digest else { throw .damaged(object: name, reason: "its bytes are not those its name stands for") }
+    /// - Parameters:
+    ///   - verifiesName: whether the bytes must be those the name stands for. Who opens all segments, and knows from the index which directory
+    ///     the name stands for, can do without: no byte is left that was not authenticated.
+    ///   - begin: called with the directory, before anything else is read; what it returns is given to `segment`.
+    ///   - segment: called with each segment's number and sealed bytes, which it may overwrite.
+    package func readAll<Context>(
+        _ pack: ObjectInfo, named id: PackID, _ kind: PackDirectory.Kind, verifiesName: Bool,
+        begin: (PackDirectory) throws(PackingError) -> Context,
+        segment: (Context, Int, UnsafeMutableRawBufferPointer) throws(PackingError) -> Void
+    ) throws(PackingError) {
+        let directory = try readDirectory(pack, kind)
+        let context = try begin(directory)
+        var digest = ObjectDigest()
+        func fetchNext(_ range: Range<Int>) throws(PackingError) -> [UInt8] {
+            let bytes = try fetch(pack.name, UInt64(range.lowerBound)..<UInt64(range.upperBound))
+            if verifiesName { unsafe bytes.withUnsafeBytes { unsafe digest.update($0) } }
+            return bytes
         }
-        guard object.count >= ObjectHeader.byteCount + PackLayout.trailerByteCount else { throw .damaged(object: name, reason: "it is too short") }
-        let byteCount = try directoryByteCount(object.suffix(PackLayout.trailerByteCount), packByteCount: UInt64(object.count), name)
-        let start = object.count - PackLayout.trailerByteCount - byteCount
-        let directory = try open(
-            object[start..<start + byteCount], header: object.prefix(ObjectHeader.byteCount), packByteCount: UInt64(object.count), kind, name)
-        let segmentsEnd = directory.segments.last.map { Int($0.offset) + Int($0.sealedByteCount) } ?? ObjectHeader.byteCount
-        guard object[segmentsEnd..<start].allSatisfy({ $0 == 0 }) else { throw .damaged(object: name, reason: "its padding is not zero") }
-        return directory
+        if verifiesName { _ = try fetchNext(0..<ObjectHeader.byteCount) }
+        var end = ObjectHeader.byteCount
+        var number = 0
+        while number < directory.segments.count {
+            let first = number
+            let start = end
+            repeat {
+                end += Int(directory.segments[number].sealedByteCount)
+                number += 1
+            } while number < directory.segments.count && end - start + Int(directory.segments[number].sealedByteCount) <= PackFile.pieceByteCountMax
+            var piece = try fetchNext(start..<end)
+            try unsafe piece.withUnsafeMutableBufferPointer { bytes throws(PackingError) in
+                var offset = 0
+                for number in first..<number {
+                    let next = offset + Int(directory.segments[number].sealedByteCount)
+                    unsafe try segment(context, number, UnsafeMutableRawBufferPointer(UnsafeMutableBufferPointer(rebasing: bytes[offset..<next])))
+                    offset = next
+                }
+            }
+        }
+        // The directory comes a second time: only its place is not known outside `readDirectory`.
+        let rest = try fetchNext(end..<Int(pack.byteCount))
+        let byteCount = try directoryByteCount(rest.suffix(PackLayout.trailerByteCount), packByteCount: pack.byteCount, pack.name.path)
+        guard rest.dropLast(PackLayout.trailerByteCount + byteCount).allSatisfy({ $0 == 0 }) else {
+            throw .damaged(object: pack.name.path, reason: "its padding is not zero")
+        }
+        guard !verifiesName || digest.finish() == id.digest else {
+            throw .damaged(object: pack.name.path, reason: "its bytes are not those its name stands for")
+        }
     }
 
     /// Reads the directory of a pack without the rest. The pack's name is not verified: its chunks are when they are used.
@@ -77,12 +110,5 @@ package struct PackFile: Sendable {
 
     private func fetch(_ name: ObjectName, _ range: Range<UInt64>) throws(PackingError) -> [UInt8] {
         do throws(StorageError) { return try storage.get(name, range: range) } catch { throw .storage(error) }
-    }
-
-    /// Fetches a whole pack.
-    package func fetch(_ name: ObjectName) throws(PackingError) -> [UInt8] {
-        do throws(StorageError) {
-            return try storage.get(name, byteCountMax: UInt64(FormatLimits.packByteCountMax))
-        } catch { throw .storage(error) }
     }
 }

@@ -18,7 +18,8 @@ struct PackFaultTests {
         #expect { try fixture.store(PackingFixture.chunks(80, seed: 3), level: nil, closeByteCount: 300_000) } throws: {
             if case PackingError.storage(fault) = $0 { true } else { false }
         }
-        #expect(storage.mutatingOperationCount == position + 1, "after the failure nothing more is stored")
+        // Two threads store: of the other one, a put may be on its way.
+        #expect((position + 1...position + 2).contains(storage.mutatingOperationCount), "after the failure nothing more is stored")
     }
 
     @Test func `a full storage is told as such, and finish still returns`() throws {

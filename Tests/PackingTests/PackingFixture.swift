@@ -67,6 +67,16 @@ struct PackingFixture {
         unsafe try reader.withChunk(chunk, kind) { unsafe Array($0) }
     }
 
+    /// The whole of a pack as a check reads it, with and without its digest: all segments in order.
+    static func segments(_ file: PackFile, _ info: ObjectInfo, _ id: PackID, _ kind: PackDirectory.Kind, verifiesName: Bool) throws -> [[UInt8]] {
+        var found: [[UInt8]] = []
+        unsafe try file.readAll(info, named: id, kind, verifiesName: verifiesName) { _ in } segment: { _, number, bytes in
+            precondition(number == found.count)
+            found.append(unsafe Array(bytes))
+        }
+        return found
+    }
+
     /// All of them at once, segment by segment.
     func read(_ chunks: [ChunkID], with reader: SegmentReader, backwards: Bool = false) throws -> [[UInt8]] {
         var found = [[UInt8]](repeating: [], count: chunks.count)

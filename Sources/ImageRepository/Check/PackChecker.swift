@@ -27,15 +27,12 @@ struct PackChecker: Sendable {
     func problem(_ info: ObjectInfo, _ id: PackID) throws(RepositoryError) -> String? {
         do throws(PackingError) {
             let kind: PackDirectory.Kind = info.name.kind == .packs ? .data : .map
-            var object = try packs.fetch(info.name)
-            let directory = try packs.directory(of: object, named: id, kind, verifiesName: index.ordinal(id) == nil)
-            if let difference = difference(id, directory) { return difference }
-            let record = PackRecord(id: id, directory: directory, isCounting: true)
-            for (number, segment) in directory.segments.enumerated() {
-                try unsafe object.withUnsafeMutableBufferPointer { object throws(PackingError) in
-                    let range = Int(segment.offset)..<Int(segment.offset) + Int(segment.sealedByteCount)
-                    try unsafe check(segment, number, UnsafeMutableRawBufferPointer(UnsafeMutableBufferPointer(rebasing: object[range])), record)
-                }
+            try unsafe packs.readAll(info, named: id, kind, verifiesName: index.ordinal(id) == nil) { directory throws(PackingError) in
+                if let difference = difference(id, directory) { throw .damaged(object: info.name.path, reason: difference) }
+                return (directory, PackRecord(id: id, directory: directory, isCounting: true))
+            } segment: { pack, number, sealed throws(PackingError) in
+                let (directory, record) = pack
+                unsafe try check(directory.segments[number], number, sealed, record)
             }
             return nil
         } catch {
