@@ -52,8 +52,10 @@ def test_backups_killed_at_random_moments_lose_nothing(repository: Repository, t
     start = time.monotonic()
     kept = {repository.snapshot(image): image.read_bytes()}
     duration = time.monotonic() - start
-    killed = 0
-    for number in range(KILL_COUNT):
+    killed = number = 0
+    # On a machine that is suddenly less busy most backups end before their time: more are needed then.
+    while number < KILL_COUNT or killed < KILL_COUNT // 3:
+        assert number < 10 * KILL_COUNT, "hardly any backup is killed"
         overwrite(image, generator.randrange(16) * MIB, random_bytes(8 * MIB, seed=1000 + number))
         process = repository.program.start(*repository.arguments("backup", image))
         time.sleep(generator.random() * duration)
@@ -67,7 +69,7 @@ def test_backups_killed_at_random_moments_lose_nothing(repository: Repository, t
         if number % 6 == 5:
             repository.require_clean()
             kept[repository.snapshot(image)] = image.read_bytes()
+        number += 1
     repository.require_clean()
     for snapshot, data in kept.items():
         assert repository.run("restore", snapshot, "-").require(0).output_bytes == data
-    assert killed >= KILL_COUNT // 3
