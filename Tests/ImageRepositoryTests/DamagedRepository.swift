@@ -25,7 +25,7 @@ struct DamagedRepository {
         snapshots = [first.id, second.id]
         // The abort record of a backup that broke off before it stored anything.
         do { _ = try fixture.backup(MemoryImageStream([1], breaksOffAt: 0)) } catch is RepositoryError {}
-        try repository.appendMark(.protect, to: first.id)
+        try repository.mark([first], .protect)
         let session = ObjectName.session(SessionID(Sodium.randomID()))
         let record = SessionRecord(kind: "backup", host: "elsewhere", processID: 7, startTime: repository.timestamp, tool: "holdfast test")
         _ = try storage.put(session, repository.sealer.seal(record.body, repository.sealer.repositoryBinding(.session, name: session.path)).span)

@@ -69,8 +69,8 @@ struct IndependentReaderTests {
         let bytes = TestImages.mixed(byteCount: 2 << 20, seed: 13)
         let kept = try fixture.backup(bytes).snapshot
         let hidden = try fixture.backup(bytes).snapshot
-        try fixture.repository.appendMark(.forget, to: hidden.id)
-        try fixture.repository.appendMark(.protect, to: kept.id)
+        try fixture.repository.mark([hidden], .forget)
+        try fixture.repository.mark([kept], .protect)
 
         var password = Array("pässword".utf8)
         let slot = try fixture.repository.addSlot(role: .backup, credential: .password(.moving(&password)), cost: .moderate, label: "backup")

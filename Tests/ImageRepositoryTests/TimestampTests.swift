@@ -14,7 +14,18 @@ struct TimestampTests {
     ])
     func `seconds become the date they stand for`(seconds: Int64, text: String) {
         #expect(Timestamp.text(secondsSince1970: seconds) == text)
+        #expect(Timestamp.secondsSince1970(text) == seconds)
     }
+
+    @Test(arguments: [
+        "", "2026-03-01", "2026-03-01T12:00:00", "2026-03-01T12:00:00+01:00", "2026-02-29T12:00:00Z", "2026-13-01T12:00:00Z", "2026-03-00T12:00:00Z",
+        "2026-03-01T24:00:00Z", "2026-03-01T12:60:00Z", "2026-03-01 12:00:00Z", "2026-03-01T12:00:00.Z", "2026-03-01T12:00:00.5xZ", "20a6-03-01T12:00:00Z",
+    ])
+    func `what is no time is none`(text: String) {
+        #expect(Timestamp.secondsSince1970(text) == nil)
+    }
+
+    @Test func `fractions of a second are dropped`() { #expect(Timestamp.secondsSince1970("1970-01-01T00:00:01.999Z") == 1) }
 
     @Test func `the order of snapshots does not depend on clocks`() throws {
         let fixture = try RepositoryFixture()

@@ -12,6 +12,9 @@ struct SnapshotsCommand: Command {
     @OptionGroup(title: "Selection")
     var selection: SelectionOptions
 
+    @Flag(help: "Only those that are forgotten and can come back.")
+    var forgotten = false
+
     @Flag(help: "Print one JSON object a line, as Specs/json.md describes.")
     var json = false
 
@@ -19,10 +22,10 @@ struct SnapshotsCommand: Command {
 
     func execute(_ console: Console) throws(Failure) -> ExitStatus {
         let repository = try repository.open(console)
-        let list = try repositoryCall { () throws(RepositoryError) in try repository.snapshots() }
-        let chosen = list.snapshots.filter(selection.includes)
+        let list = try repositoryCall { () throws(RepositoryError) in try repository.snapshots(includingForgotten: forgotten) }
+        let chosen = list.snapshots.filter { $0.isForgotten == forgotten && selection.includes($0) }
         if chosen.isEmpty {
-            console.note("No snapshots\(selection.isEmpty ? " yet; “holdfast backup SOURCE” makes one" : " fit the selection").")
+            console.note(forgotten ? "No forgotten snapshots\(selection.isEmpty ? "" : " fit the selection")." : "No snapshots\(selection.isEmpty ? " yet; “holdfast backup SOURCE” makes one" : " fit the selection").")
         } else {
             console.print(SnapshotText.table(chosen).lines)
         }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import ImageRepository
 
 /// Values of options, parsed with messages that say what would be right.
 enum ArgumentValues {
@@ -34,6 +35,28 @@ enum ArgumentValues {
     enum Compression: Equatable {
         case none
         case level(Int)
+    }
+
+    static func snapshotCount(_ text: String) throws -> Int {
+        guard let count = Int(text), count >= 0 else { throw ValidationError("“\(text)” is no number of snapshots.") }
+        return count
+    }
+
+    static func span(_ text: String) throws -> RetentionSpan {
+        guard let span = RetentionSpan(parsing: text) else { throw ValidationError("“\(text)” is no span of time; write 30d, 1y6m, 2w or 12h.") }
+        return span
+    }
+
+    /// `host,image`; `none`.
+    static func grouping(_ text: String) throws -> RetentionGrouping {
+        let words: [String: RetentionGrouping] = ["host": .host, "image": .image, "key": .key]
+        if text == "none" { return [] }
+        var grouping: RetentionGrouping = []
+        for word in text.split(separator: ",", omittingEmptySubsequences: false) {
+            guard let part = words[String(word)] else { throw ValidationError("“\(text)” is no grouping; write any of host, image and key with commas between them, or none.") }
+            grouping.insert(part)
+        }
+        return grouping
     }
 
     static func threadCount(_ text: String) throws -> Int {

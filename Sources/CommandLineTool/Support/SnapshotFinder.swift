@@ -1,3 +1,4 @@
+import Bytes
 import ImageRepository
 import RepositoryFormat
 
@@ -21,6 +22,35 @@ struct SnapshotFinder {
                 throw named.flatMap { missingHost($0) } ?? Failure(error)
             }
         }
+    }
+
+    /// All that the texts name, each once, in their order.
+    func findAll(_ texts: [String]) throws(Failure) -> [Snapshot] {
+        var found: [Snapshot] = []
+        for text in texts {
+            let name = try SnapshotName(parsing: text)
+            guard name.image == nil else { throw Failure("“\(text)” names an image; give whole snapshots", status: .usage) }
+            let snapshot = try find(name)
+            if !found.contains(where: { $0.id == snapshot.id }) { found.append(snapshot) }
+        }
+        return found
+    }
+
+    /// The same among forgotten snapshots, by their ids.
+    func findForgotten(_ texts: [String]) throws(Failure) -> [Snapshot] {
+        let list = try repositoryCall { () throws(RepositoryError) in try repository.snapshots(includingForgotten: true) }
+        var found: [Snapshot] = []
+        for text in texts {
+            guard case .prefix(let digits) = try SnapshotName(parsing: text).snapshot else {
+                throw Failure("“\(text)”: give the first digits of the snapshot's id; “holdfast snapshots --forgotten” shows them", status: .usage)
+            }
+            // One that is not forgotten is found too, and is left as it is.
+            let matches = list.snapshots.filter { $0.id.hexadecimal.hasPrefix(digits) }
+            guard let match = matches.first else { throw Failure("no snapshot's id begins with “\(text)”; “holdfast snapshots --forgotten” lists those that can come back") }
+            guard matches.count == 1 else { throw Failure(RepositoryError.ambiguous(text, matches: matches.map(\.id))) }
+            if !found.contains(where: { $0.id == match.id }) { found.append(match) }
+        }
+        return found
     }
 
     /// `latest:NAME` where NAME is no host but an image: an easy mistake.

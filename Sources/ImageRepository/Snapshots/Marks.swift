@@ -1,5 +1,5 @@
-package import Bytes
-package import RepositoryFormat
+import Bytes
+import RepositoryFormat
 import Sealing
 import Storage
 
@@ -92,17 +92,5 @@ extension Repository {
             if case .storage = error { throw error }
             return .forgetAny
         }
-    }
-
-    /// Adds the next mark of a snapshot's chain; the building block of forget, protect and their opposites.
-    ///
-    /// - Throws: `.invalid` if somebody else added one in the meantime.
-    package func appendMark(_ kind: Mark.Kind, to id: SnapshotID) throws(RepositoryError) {
-        let number = try readMarks().states[id]?.nextNumber ?? 0
-        let name = ObjectName.mark(id, number)
-        let mark = Mark(kind: kind, snapshot: id, number: number, time: timestamp)
-        let object = sealer.seal(mark.body, sealer.repositoryBinding(.mark, name: name.path))
-        let outcome = try storing { () throws(StorageError) in try storage.claim(name, object) }
-        guard outcome == .created else { throw .invalid("\(name): somebody else marked the snapshot at the same moment; run the command again") }
     }
 }

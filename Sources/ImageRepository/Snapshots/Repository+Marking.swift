@@ -1,0 +1,48 @@
+public import Bytes
+public import RepositoryFormat
+import Sealing
+import Storage
+
+extension Repository {
+    /// Adds the next mark to the chain of each snapshot, one after another: forget, protect and their opposites.
+    ///
+    /// - Returns: those that were changed; the others are so already.
+    /// - Throws: `.notPermitted`; `.invalid` for a protected snapshot that is to be forgotten, for one that is gone for good, and if somebody else
+    ///   adds a mark at the same moment. Snapshots before it in the list are marked then.
+    @discardableResult
+    public func mark(_ snapshots: [Snapshot], _ kind: Mark.Kind) throws(RepositoryError) -> [SnapshotID] {
+        precondition(kind != .final, "only a prune ends a chain")
+        try keyrings.refresh()
+        try permitMark(kind, on: snapshots)
+        let states = try readMarks().states
+        for snapshot in snapshots {
+            let state = states[snapshot.id] ?? MarkState()
+            guard !state.isFinal else { throw .invalid("snapshot \(snapshot.id.hexadecimal.prefix(12)) is gone for good: it was forgotten, and a prune has run since") }
+            if kind == .forget, state.isProtected {
+                throw .invalid("snapshot \(snapshot.id.hexadecimal.prefix(12)) is protected; “holdfast unprotect” lets it be forgotten")
+            }
+        }
+        var changed: [SnapshotID] = []
+        for snapshot in snapshots {
+            let state = states[snapshot.id] ?? MarkState()
+            var next = state
+            next.apply(kind)
+            guard (next.isForgotten, next.isProtected) != (state.isForgotten, state.isProtected) else { continue }
+            let name = ObjectName.mark(snapshot.id, state.nextNumber)
+            let mark = Mark(kind: kind, snapshot: snapshot.id, number: state.nextNumber, time: timestamp)
+            let object = sealer.seal(mark.body, sealer.repositoryBinding(.mark, name: name.path))
+            let outcome = try storing { () throws(StorageError) in try storage.claim(name, object) }
+            guard outcome == .created else { throw .invalid("\(name): somebody else marked the snapshot at the same moment; run the command again") }
+            changed.append(snapshot.id)
+        }
+        return changed
+    }
+
+    /// Before anything is written: a mark that its signer may not set stays in the chain for ever, without effect.
+    private func permitMark(_ kind: Mark.Kind, on snapshots: [Snapshot]) throws(RepositoryError) {
+        guard let slot = keyrings.current.slot(secrets.slot) else { throw .notPermitted(operation: kind.rawValue, role: role) }
+        guard slot.may(.forgetAny) || (slot.may(.forgetOwn) && snapshots.allSatisfy { $0.slot == slot.id }) else {
+            throw .notPermitted(operation: "\(kind.rawValue) these snapshots", role: role)
+        }
+    }
+}
