@@ -16,7 +16,8 @@ struct Holdfast: ParsableCommand {
         version: "holdfast \(ToolVersion.text)",
         subcommands: [
             InitCommand.self, BackupCommand.self, SnapshotsCommand.self, ShowCommand.self, RestoreCommand.self, CheckCommand.self,
-            ForgetCommand.self, UndeleteCommand.self, ProtectCommand.self, UnprotectCommand.self, StatsCommand.self, DiffCommand.self, KeyCommand.self, DemoCommand.self, GenerateManualCommand.self,
+            ForgetCommand.self, UndeleteCommand.self, ProtectCommand.self, UnprotectCommand.self, PruneCommand.self, SessionsCommand.self,
+            StatsCommand.self, DiffCommand.self, KeyCommand.self, DemoCommand.self, GenerateManualCommand.self,
         ])
 
     @OptionGroup(title: "Repository")

@@ -13,9 +13,12 @@ public struct ClientEnvironment: Sendable {
     public var stateFolder: String?
     /// Seconds since 1970, by whatever clock there is.
     public var now: @Sendable () -> Int64
+    /// Whether a process with that number runs on this machine.
+    public var isRunning: @Sendable (_ processID: UInt64) -> Bool
 
     public init(
-        host: String, machineID: String, processID: UInt64, tool: String, cacheFolder: String?, stateFolder: String?, now: @escaping @Sendable () -> Int64
+        host: String, machineID: String, processID: UInt64, tool: String, cacheFolder: String?, stateFolder: String?, now: @escaping @Sendable () -> Int64,
+        isRunning: @escaping @Sendable (UInt64) -> Bool = { _ in true }
     ) {
         self.host = host
         self.machineID = machineID
@@ -24,5 +27,6 @@ public struct ClientEnvironment: Sendable {
         self.cacheFolder = cacheFolder
         self.stateFolder = stateFolder
         self.now = now
+        self.isRunning = isRunning
     }
 }

@@ -106,13 +106,35 @@ public struct CondemnedList: Equatable, Sendable {
         mapPacks = try CondemnedList.packs(json, "maps")
     }
 
-    private static func packs(_ json: JSONValue, _ name: String) throws(FormatError) -> [PackID] {
+    fileprivate static func packs(_ json: JSONValue, _ name: String) throws(FormatError) -> [PackID] {
         var packs: [PackID] = []
         for text in try json.strings(name, limit: 1 << 20) {
             guard let digest = Digest(hexadecimal: text) else { throw .member(name) }
             packs.append(PackID(digest))
         }
         return packs
+    }
+}
+
+/// What was decided about a condemned list, `condemned/<id>.verdict`: the packs on it that are not deleted. Section: Specs/format/records.md.
+public struct Verdict: Equatable, Sendable {
+    public var sparedDataPacks: [PackID]
+    public var sparedMapPacks: [PackID]
+
+    public init(sparedDataPacks: [PackID], sparedMapPacks: [PackID]) {
+        self.sparedDataPacks = sparedDataPacks
+        self.sparedMapPacks = sparedMapPacks
+    }
+
+    public var body: [UInt8] {
+        let json: JSONValue = ["packs": .strings(sparedDataPacks.map(\.hexadecimal)), "maps": .strings(sparedMapPacks.map(\.hexadecimal))]
+        return json.encoded
+    }
+
+    public init(body: some Collection<UInt8>) throws(FormatError) {
+        let json = try JSONValue(parsing: body)
+        sparedDataPacks = try CondemnedList.packs(json, "packs")
+        sparedMapPacks = try CondemnedList.packs(json, "maps")
     }
 }
 

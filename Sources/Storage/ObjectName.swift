@@ -81,6 +81,8 @@ public struct ObjectName: Hashable, Sendable, CustomStringConvertible {
     public static func key(_ id: SlotID) -> ObjectName { ObjectName(.keys, id.hexadecimal) }
     public static func snapshot(_ id: SnapshotID) -> ObjectName { ObjectName(.snapshots, id.hexadecimal) }
     public static func session(_ id: SessionID) -> ObjectName { ObjectName(.sessions, id.hexadecimal) }
+    public static func condemned(_ id: RandomID) -> ObjectName { ObjectName(.condemned, id.hexadecimal) }
+    public static func verdict(_ id: RandomID) -> ObjectName { ObjectName(.condemned, "\(id.hexadecimal).verdict") }
     public static func mark(_ id: SnapshotID, _ number: UInt64) -> ObjectName { ObjectName(.marks, "\(id.hexadecimal).\(number)") }
 }
 

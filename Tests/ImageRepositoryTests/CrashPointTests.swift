@@ -2,6 +2,7 @@ import Bytes
 import DiskImages
 import ImageFixtures
 @testable import ImageRepository
+import Packing
 import RepositoryFormat
 import Sealing
 import Storage
@@ -18,6 +19,7 @@ struct CrashPointTests {
         case addKey
         case removeKey
         case changeKey
+        case prune
     }
 
     private static let failed = StorageError.failed(object: "storage", operation: "a call", reason: "injected")
@@ -77,6 +79,13 @@ private struct Scenario {
         let fixture = try RepositoryFixture(storage, averageChunkByteCount: 16 << 10)
         removedSlot = try fixture.repository.addSlot(role: .full, credential: .keyFile(removedKey), cost: .moderate, label: "removed")
         if operation != .firstBackup { _ = try fixture.backup(first) }
+        if operation == .prune {
+            let old = try fixture.repository.snapshots().snapshots
+            _ = try fixture.backup(second)
+            try fixture.repository.mark(old, .forget)
+            // What a backup that was killed left behind: a session, and a pack without an index object.
+            try Scenario.leaveSession(fixture)
+        }
         (before, self.fixture) = (storage, fixture)
     }
 
@@ -118,7 +127,26 @@ private struct Scenario {
         case .addKey: _ = try repository?.addSlot(role: .backup, credential: .keyFile(newKey), cost: .moderate, label: "new")
         case .removeKey: try repository?.removeSlot(try #require(removedSlot))
         case .changeKey: _ = try repository?.changeCredential(to: .keyFile(newKey), cost: .moderate)
+        case .prune:
+            let report = try repository?.prune(cancellation: Cancellation())
+            #expect(report?.waitsFor.isEmpty == true)
         }
+    }
+
+    /// Of a process that runs no more, on this machine.
+    private static func leaveSession(_ fixture: RepositoryFixture) throws {
+        let repository = fixture.repository
+        let session = ObjectName.session(SessionID(Sodium.randomID()))
+        let record = SessionRecord(kind: "backup", host: repository.environment.host, processID: 4_000_000_000, startTime: repository.timestamp, tool: "holdfast test")
+        _ = try fixture.storage.put(session, repository.sealer.seal(record.body, repository.sealer.repositoryBinding(.session, name: session.path)).span)
+        let key = SessionDataKey(recipient: repository.secrets.dataPublicKey)
+        let writer = PackWriter(.data, sealer: repository.sealer, key: key.record, storage: fixture.storage)
+        let builder = SegmentBuilder(.data, sealer: repository.sealer, sessionKey: key.secret, writer: writer, level: nil)
+        let chunk = TestImages.random(byteCount: 20_000, seed: 43)
+        let id = unsafe chunk.withUnsafeBytes { unsafe repository.sealer.member.chunkID(.data, $0) }
+        unsafe try chunk.withUnsafeBytes { unsafe try builder.append(id, $0, band: 0) }
+        try builder.flush()
+        try writer.finish()
     }
 
     private func backup(_ repository: Repository?, _ bytes: [UInt8]) throws -> BackupReport {
@@ -141,6 +169,21 @@ private struct Scenario {
         try expectContents(repository, isAcknowledged: run.isAcknowledged, comment)
         #expect(try check(repository), comment)
         if let fixture { #expect(try RepositoryFixture(with: repository, storage, like: fixture).repeatedChunkCount() == 0, comment) }
+        if operation == .prune { try expectPruned(repository, storage, comment) }
+    }
+
+    /// The next prune goes on without help, and leaves nothing that is not needed.
+    private func expectPruned(_ repository: Repository, _ storage: MemoryStorage, _ comment: Comment) throws {
+        let report = try repository.prune(cancellation: Cancellation())
+        #expect(report.waitsFor.isEmpty, comment)
+        let plan = try repository.prunePlan(cancellation: Cancellation())
+        #expect(plan.deleted.count == 0 && plan.openListCount == 0 && plan.snapshots.isEmpty && plan.unindexed.count == 0, comment)
+        #expect(try repository.openSessions().isEmpty && !storage.objects.keys.contains { $0.kind == .sessions }, comment)
+        #expect(!storage.objects.keys.contains { $0.kind == .condemned && !$0.leaf.hasSuffix(".verdict") }, comment)
+        let contents = try repository.snapshots(includingForgotten: true).snapshots.map { try restore(repository, $0) }
+        #expect(!contents.isEmpty && contents.allSatisfy { $0 == second }, comment)
+        #expect(try check(repository), comment)
+        #expect(try repository.check(CheckOptions(), progress: ProgressCounters(), cancellation: Cancellation()).problems.isEmpty, comment)
     }
 
     /// Nil if there is no repository and nobody was told that there is one.
@@ -178,7 +221,7 @@ private struct Scenario {
             let old = open(try #require(fixture).keyFile)
             let opened: Repository = try #require(old)
             return opened
-        case .firstBackup, .incrementalBackup:
+        case .firstBackup, .incrementalBackup, .prune:
             let old = open(try #require(fixture).keyFile)
             let opened: Repository = try #require(old)
             return opened
@@ -194,6 +237,7 @@ private struct Scenario {
             #expect(contents.first == first, comment)
             if isAcknowledged { #expect(contents.count >= 2 && contents[1] == second, comment) }
         case .addKey, .removeKey, .changeKey: #expect(contents.first == first, comment)
+        case .prune: #expect(contents.first == second, comment)
         }
         #expect(contents.allSatisfy { $0 == first || $0 == second }, comment)
     }

@@ -18,7 +18,7 @@ struct RepositoryFixture {
     static func environment(host: String = "test-host", stateFolder: String? = nil, now: Int64 = 1_770_000_000) -> ClientEnvironment {
         ClientEnvironment(
             host: host, machineID: "0123456789abcdef", processID: 1, tool: "holdfast test", cacheFolder: nil, stateFolder: stateFolder,
-            now: { now })
+            now: { now }, isRunning: { _ in false })
     }
 
     /// One that is open already.

@@ -31,6 +31,9 @@ struct ForgetCommand: Command {
     @Flag(name: [.customShort("n"), .long], help: "Only show what would be kept and forgotten, and why.")
     var dryRun = false
 
+    @Flag(help: "Prune afterwards, as “holdfast prune” does: then nothing that was forgotten can come back.")
+    var prune = false
+
     @Flag(help: "Print one JSON object a line, as Specs/json.md describes.")
     var json = false
 
@@ -40,6 +43,7 @@ struct ForgetCommand: Command {
         if snapshots.isEmpty, retention.policy.isEmpty {
             throw ValidationError("Say what to keep, such as --keep-daily 7 --keep-monthly 12, or name the snapshots to forget.")
         }
+        if dryRun, prune { throw ValidationError("--dry-run shows what would be forgotten, and “holdfast prune --dry-run” what a prune would delete; --prune has no place beside it.") }
         if !snapshots.isEmpty, !retention.policy.isEmpty || retention.groupBy != nil {
             throw ValidationError("Name snapshots, or give a policy; not both.")
         }
@@ -47,7 +51,9 @@ struct ForgetCommand: Command {
 
     func execute(_ console: Console) throws(Failure) -> ExitStatus {
         let repository = try repository.open(console)
-        return snapshots.isEmpty ? try applyPolicy(repository, console) : try forgetNamed(repository, console)
+        let status = snapshots.isEmpty ? try applyPolicy(repository, console) : try forgetNamed(repository, console)
+        if prune, status == .done { try PruneText.prune(repository, console) }
+        return status
     }
 
     private func applyPolicy(_ repository: Repository, _ console: Console) throws(Failure) -> ExitStatus {
@@ -82,7 +88,7 @@ struct ForgetCommand: Command {
         } else if forgotten.isEmpty {
             console.note("Nothing to forget.")
         } else {
-            console.note("Forgot \(count). “holdfast undelete” brings \(forgotten.count == 1 ? "it" : "them") back.")
+            console.note(prune ? "Forgot \(count)." : "Forgot \(count). “holdfast undelete” brings \(forgotten.count == 1 ? "it" : "them") back, until “holdfast prune” frees the space.")
         }
         console.print(json: [
             "type": "summary", "operation": "forget", "dry_run": .bool(dryRun), "forgotten": .strings(forgotten.map(\.id.hexadecimal)),

@@ -13,7 +13,7 @@ enum ThisMachine {
         }
         return ClientEnvironment(
             host: hostName, machineID: machineID, processID: UInt64(getpid()), tool: "holdfast \(ToolVersion.text)", cacheFolder: cacheFolder, stateFolder: stateFolder,
-            now: { Clock.now })
+            now: { Clock.now }, isRunning: { id in kill(pid_t(truncatingIfNeeded: id), 0) == 0 || errno != ESRCH })
     }
 
     static var hostName: String {

@@ -11,7 +11,7 @@ import Threading
 /// Life: `init` registers; chunks go to the pack writers; then either `commit` or `abandon`, once. Dropping it leaves garbage, never damage.
 final class WriteSession {
     /// An index object is written on the way after so many packs, so that what a killed session stored is found again quickly.
-    private static let packsPerIndex = 64
+    private static let packsPerIndex = Repository.packsPerIndex
 
     let id: SessionID
     let index: ChunkIndex
@@ -150,27 +150,9 @@ final class WriteSession {
                 throw .damaged(object: name.path, reason: "it was stored and is not there whole; nothing was committed")
             }
         }
-        var rest = pending[...]
-        while !rest.isEmpty {
-            // 64 directories are below 8 MiB as a rule; few enough stay below the limit whatever they hold.
-            let part = rest.prefix(WriteSession.packsPerIndex)
-            rest = rest.dropFirst(part.count)
-            try putIndex(Array(part))
-        }
+        try repository.putIndex(pending)
         try storing { () throws(StorageError) in try storage.barrier() }
         pending = []
-    }
-
-    /// Halves what would be too large for one index object.
-    private func putIndex(_ packs: [IndexDocument.Pack]) throws(RepositoryError) {
-        let body = IndexDocument(packs: packs).encoded
-        if body.count > FormatLimits.indexByteCountMax / 2, packs.count > 1 {
-            try putIndex(Array(packs[..<(packs.count / 2)]))
-            try putIndex(Array(packs[(packs.count / 2)...]))
-            return
-        }
-        let object = repository.sealer.seal(body, repository.sealer.repositoryBinding(.index, name: ""))
-        _ = try storing { () throws(StorageError) in try storage.put(.index(IndexID(ObjectDigest.of(object))), object.span) }
     }
 
     /// Ordering 7: the slot is taken, and not by an earlier attempt of our own. By who ended the session?

@@ -8,6 +8,8 @@ import Threading
 
 /// One check. The order is that of readers: snapshots first, then the index (Specs/ordering.md).
 final class CheckRun {
+    private static let missing = "it is missing"
+
     private let repository: Repository
     private let options: CheckOptions
     private let progress: ProgressCounters
@@ -42,7 +44,12 @@ final class CheckRun {
         try checkHistory(list)
         let users = try checkMaps(list, loaded.index)
         for (pack, reason) in badPacks.sorted(by: { $0.key.path < $1.key.path }) {
-            report(.error, pack.path, reason, (users[pack] ?? []).map(\.hexadecimal).sorted())
+            let isNeeded = users[pack] != nil
+            if reason == CheckRun.missing, !isNeeded {
+                report(.warning, pack.path, "it is missing, and no snapshot needs it: a prune was interrupted; the next one takes it off the index")
+            } else {
+                report(.error, pack.path, reason, (users[pack] ?? []).map(\.hexadecimal).sorted())
+            }
         }
         return CheckReport(
             snapshotCount: list.snapshots.count, packCount: loaded.listed.count, openedPackCount: opened, chunkCount: loaded.index.chunkCount,
@@ -140,7 +147,7 @@ final class CheckRun {
     private func checkPresence(_ loaded: LoadedIndex) {
         for pack in loaded.index.packs {
             guard let info = loaded.listed[pack.name] else {
-                badPacks[pack.name] = "it is missing"
+                badPacks[pack.name] = CheckRun.missing
                 continue
             }
             if info.byteCount != pack.byteCount { badPacks[pack.name] = "it has \(info.byteCount) bytes and should have \(pack.byteCount)" }
@@ -202,7 +209,7 @@ final class CheckRun {
         let reader = repository.segmentReader(index)
         // Subtrees shared with an earlier snapshot are known, with the bad packs that they need and what was wrong.
         var walk = MapWalk(index: index, packs: packs, bad: Set(badPacks.keys), reader: reader)
-        for snapshot in list.snapshots where !snapshot.isForgotten {
+        for snapshot in list.snapshots {
             try cancellation.check()
             let roots = snapshot.manifest.images.flatMap(\.volumes).map { ($0.root, $0.geometry) }
                 + snapshot.manifest.attachments.map { ($0.root, MapGeometry(byteCount: $0.byteCount)) }

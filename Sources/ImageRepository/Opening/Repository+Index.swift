@@ -14,7 +14,7 @@ struct LoadedIndex {
     /// Packs of both kinds that the storage lists, with their sizes.
     let listed: [ObjectName: ObjectInfo]
     /// Packs on condemned lists.
-    let condemned: Set<PackID>
+    let condemned: Set<ObjectName>
     /// A condemned list that could not be read: what it condemns is not known, so nobody may write.
     let condemnedFailure: RepositoryError?
     /// Packs that no index object names and whose directories were read instead.
@@ -37,7 +37,7 @@ extension Repository {
     func loadIndex(
         trustsCache: Bool = true, adoptsOrphans: Bool = false, batchChunkCount: Int = LocalIndex.batchChunkCount
     ) throws(RepositoryError) -> LoadedIndex {
-        let condemned = try readCondemned()
+        let condemned = try readCondemnedLists()
         var problems = condemned.problems
         let objects = try storing { () throws(StorageError) in try storage.list(.index) }.sorted { $0.name.leaf < $1.name.leaf }
         try keyrings.refresh()
@@ -74,7 +74,7 @@ extension Repository {
             for info in try storing({ () throws(StorageError) in try storage.list(kind) }) { listed[info.name] = info }
         }
         func counts(_ pack: PackRecord) -> Bool {
-            listed[pack.name]?.byteCount == pack.byteCount && !condemned.packs.contains(pack.id)
+            listed[pack.name]?.byteCount == pack.byteCount && !condemned.packs.contains(pack.name)
         }
         storeLocally()
         let index = ChunkIndex(runs: runs)
@@ -97,7 +97,7 @@ extension Repository {
     private func adoptOrphans(_ loaded: LoadedIndex) -> [IndexDocument.Pack] {
         let packs = PackFile(storage: storage, sealer: sealer, verifier: verifier)
         var adopted: [IndexDocument.Pack] = []
-        for (id, info) in loaded.listedPacks where !loaded.index.contains(id) && !loaded.condemned.contains(id) {
+        for (id, info) in loaded.listedPacks where !loaded.index.contains(id) && !loaded.condemned.contains(info.name) {
             do throws(PackingError) {
                 let pack = IndexDocument.Pack(id: id, directory: try packs.readDirectory(info, info.name.kind == .packs ? .data : .map))
                 loaded.index.add(pack, isCounting: true)
@@ -121,45 +121,6 @@ extension Repository {
             return document
         }
         return try decoding(name.path) { () throws(FormatError) in try IndexDocument(decoding: document.body) }
-    }
-
-    /// All packs on condemned lists. A list that cannot be believed is reported and does not count.
-    private func readCondemned() throws(RepositoryError) -> (packs: Set<PackID>, problems: [Problem], failure: RepositoryError?) {
-        var packs: Set<PackID> = []
-        var problems: [Problem] = []
-        var failure: RepositoryError?
-        for info in try storing({ () throws(StorageError) in try storage.list(.condemned) }) where !info.name.leaf.hasSuffix(".verdict") {
-            do throws(RepositoryError) {
-                guard let list = try readCondemnedList(info.name) else {
-                    problems.append(Problem(severity: .error, object: info.name.path, reason: "it is signed by a slot that may not condemn packs; it is ignored"))
-                    continue
-                }
-                packs.formUnion(list.dataPacks)
-                packs.formUnion(list.mapPacks)
-            } catch {
-                // One that is gone has been carried out: its packs are no longer listed.
-                if case .storage(.notFound) = error { continue }
-                if case .storage(let error) = error { throw .storage(error) }
-                problems.append(Problem(severity: .error, object: info.name.path, reason: error.reason))
-                failure = failure ?? error
-            }
-        }
-        return (packs, problems, failure)
-    }
-
-    /// Nil if its signer may not condemn anything.
-    private func readCondemnedList(_ name: ObjectName) throws(RepositoryError) -> CondemnedList? {
-        let object = try storing { () throws(StorageError) in try storage.get(name, byteCountMax: UInt64(FormatLimits.condemnedByteCountMax)) }
-        let binding = sealer.repositoryBinding(.condemnedList, name: name.path)
-        let document = try sealing(name.path) { () throws(SealingError) in try sealer.open(object, binding) }
-        let list = try decoding(name.path) { () throws(FormatError) in try CondemnedList(body: document.body) }
-        do throws(SealingError) {
-            try verifier.verify(document, binding, .capability(list.kind == "damaged" ? .write : .prune))
-            return list
-        } catch {
-            if error == .unknownSigner { return nil }
-            throw RepositoryError(error, object: name.path)
-        }
     }
 
     func segmentReader(_ index: ChunkIndex, cacheByteCount: Int = 64 << 20) -> SegmentReader {

@@ -28,14 +28,20 @@ extension Repository {
             var next = state
             next.apply(kind)
             guard (next.isForgotten, next.isProtected) != (state.isForgotten, state.isProtected) else { continue }
-            let name = ObjectName.mark(snapshot.id, state.nextNumber)
-            let mark = Mark(kind: kind, snapshot: snapshot.id, number: state.nextNumber, time: timestamp)
-            let object = sealer.seal(mark.body, sealer.repositoryBinding(.mark, name: name.path))
-            let outcome = try storing { () throws(StorageError) in try storage.claim(name, object) }
-            guard outcome == .created else { throw .invalid("\(name): somebody else marked the snapshot at the same moment; run the command again") }
+            guard try claimMark(kind, snapshot.id, number: state.nextNumber) == .created else {
+                throw .invalid("\(ObjectName.mark(snapshot.id, state.nextNumber)): somebody else marked the snapshot at the same moment; run the command again")
+            }
             changed.append(snapshot.id)
         }
         return changed
+    }
+
+    /// Puts the mark of that number unless there is one.
+    func claimMark(_ kind: Mark.Kind, _ id: SnapshotID, number: UInt64) throws(RepositoryError) -> PutOutcome {
+        let name = ObjectName.mark(id, number)
+        let mark = Mark(kind: kind, snapshot: id, number: number, time: timestamp)
+        let object = sealer.seal(mark.body, sealer.repositoryBinding(.mark, name: name.path))
+        return try storing { () throws(StorageError) in try storage.claim(name, object) }
     }
 
     /// Before anything is written: a mark that its signer may not set stays in the chain for ever, without effect.

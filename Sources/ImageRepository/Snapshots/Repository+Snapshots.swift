@@ -4,7 +4,7 @@ import Sealing
 import Storage
 
 extension Repository {
-    /// All snapshots by rising ordinal. What cannot be read is a problem of its own and hides nothing else.
+    /// All snapshots by rising ordinal, but for those that a prune has ended. What cannot be read is a problem of its own and hides nothing else.
     public func snapshots(includingForgotten: Bool = false) throws(RepositoryError) -> SnapshotList {
         let names = try storing { () throws(StorageError) in try storage.list(.snapshots) }.map(\.name)
         try keyrings.refresh()
@@ -13,7 +13,8 @@ extension Repository {
         var problems = marks.problems
         var unreadable: [Problem] = []
         for name in names.sorted(by: { $0.leaf < $1.leaf }) {
-            guard let id = SnapshotID(hexadecimal: name.leaf) else { continue }
+            // After a final mark the manifest need not be readable, and what it needs may be gone.
+            guard let id = SnapshotID(hexadecimal: name.leaf), marks.states[id]?.isFinal != true else { continue }
             do throws(RepositoryError) {
                 guard let snapshot = try readSnapshot(id, marks.states[id]) else { continue }
                 if includingForgotten || !snapshot.isForgotten { snapshots.append(snapshot) }

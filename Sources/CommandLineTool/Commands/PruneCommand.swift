@@ -1,0 +1,40 @@
+import ArgumentParser
+import Bytes
+import ImageRepository
+import RepositoryFormat
+
+/// `holdfast prune`
+struct PruneCommand: Command {
+    static let configuration = CommandConfiguration(
+        commandName: "prune",
+        abstract: "Delete forgotten snapshots for good, and every pack that nothing needs any more.",
+        discussion: """
+            Backups may run meanwhile. Packs are condemned first, and deleted when every session that began before has ended; sessions \
+            of this machine whose process is gone are ended at once, others are waited for: prune again then, or end them with “holdfast sessions --end”. \
+            A prune may be interrupted at any moment; the next one goes on.
+            """)
+
+    @OptionGroup(title: "Repository")
+    var repository: RepositoryOptions
+
+    @Flag(name: [.customShort("n"), .long], help: "Only show what would be deleted and kept.")
+    var dryRun = false
+
+    @Flag(help: "Print one JSON object, as Specs/json.md describes.")
+    var json = false
+
+    var console: Console { Console(format: json ? .json : .text, isQuiet: false) }
+
+    func execute(_ console: Console) throws(Failure) -> ExitStatus {
+        let repository = try repository.open(console)
+        if dryRun {
+            let plan = try Operation(console: console, kind: .prune).run { _, cancellation throws(RepositoryError) in try repository.prunePlan(cancellation: cancellation) }
+            console.print(PruneText.lines(plan))
+            console.note("Nothing was done.")
+            console.print(json: PruneText.json(plan))
+            return .done
+        }
+        try PruneText.prune(repository, console)
+        return .done
+    }
+}

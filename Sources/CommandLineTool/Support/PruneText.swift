@@ -1,0 +1,69 @@
+import Bytes
+import ImageRepository
+import RepositoryFormat
+
+/// What a prune would do and what it did, in words and as JSON.
+enum PruneText {
+    static func prune(_ repository: Repository, _ console: Console) throws(Failure) {
+        let report = try Operation(console: console, kind: .prune, stopping: "stopping; the next prune goes on").run { _, cancellation throws(RepositoryError) in
+            try repository.prune(cancellation: cancellation)
+        }
+        if let plan = report.plan, report.waitsFor.isEmpty { console.print(keptLines(plan)) }
+        var done: [String] = []
+        if report.snapshotCount > 0 { done.append("\(count(report.snapshotCount, "forgotten snapshot")) gone for good") }
+        if report.deleted.count > 0 { done.append("\(text(report.deleted)) deleted") }
+        if report.sparedPackCount > 0 { done.append("\(count(report.sparedPackCount, "pack")) spared, as a backup has come to need them") }
+        if !done.isEmpty { console.print(done.joined(separator: "; ") + ".") }
+        for session in report.waitsFor { console.print("waits for \(line(session))") }
+        if !report.waitsFor.isEmpty {
+            console.note("Nothing was deleted yet. Prune again when these sessions have ended, or end one that hangs with “holdfast sessions --end ID”.")
+        } else if done.isEmpty {
+            console.note("Nothing to delete.")
+        }
+        console.print(json: json(report))
+    }
+
+    static func lines(_ plan: PrunePlan) -> [String] {
+        var lines = ["\(count(plan.snapshots.count, "forgotten snapshot")) would be gone for good, \(text(plan.deleted)) deleted."]
+        if plan.openListCount > 0 { lines.append("Before that, what \(count(plan.openListCount, "earlier prune")) began would be finished.") }
+        return lines + keptLines(plan)
+    }
+
+    private static func keptLines(_ plan: PrunePlan) -> [String] {
+        var lines = ["\(text(plan.kept)) kept" + (plan.deadSegmentByteCount > 0 ? ", of which \(ByteText.of(plan.deadSegmentByteCount)) are needed by nobody and stay until their packs are." : ".")]
+        if plan.unindexed.count > 0 { lines.append("\(text(plan.unindexed)) left alone: they may belong to a session that runs.") }
+        return lines
+    }
+
+    static func line(_ session: OpenSession) -> String {
+        "\(SnapshotText.short(session.id)): \(session.record.kind) on \(session.record.host), process \(session.record.processID), since \(TimeText.short(session.record.startTime)) UTC"
+    }
+
+    static func json(_ session: OpenSession) -> JSONValue {
+        [
+            "id": .string(session.id.hexadecimal), "kind": .string(session.record.kind), "host": .string(session.record.host),
+            "process_id": .count(session.record.processID), "start_time": .string(session.record.startTime), "tool": .string(session.record.tool), "gone": .bool(session.isGone),
+        ]
+    }
+
+    static func json(_ plan: PrunePlan) -> JSONValue {
+        [
+            "type": "plan", "operation": "prune", "forgotten": .strings(plan.snapshots.map(\.hexadecimal)), "deleted_pack_count": .count(plan.deleted.count),
+            "deleted_byte_count": .count(plan.deleted.byteCount), "kept_pack_count": .count(plan.kept.count), "kept_byte_count": .count(plan.kept.byteCount),
+            "dead_segment_byte_count": .count(plan.deadSegmentByteCount), "unindexed_pack_count": .count(plan.unindexed.count), "open_list_count": .count(plan.openListCount),
+        ]
+    }
+
+    private static func json(_ report: PruneReport) -> JSONValue {
+        [
+            "type": "summary", "operation": "prune", "final_snapshot_count": .count(report.snapshotCount), "deleted_pack_count": .count(report.deleted.count),
+            "deleted_byte_count": .count(report.deleted.byteCount), "spared_pack_count": .count(report.sparedPackCount),
+            "rewritten_index_count": .count(report.rewrittenIndexCount), "waits_for": .array(report.waitsFor.map { json($0) }),
+            "plan": report.plan.map { json($0) } ?? .null,
+        ]
+    }
+
+    private static func text(_ packs: PrunePlan.Packs) -> String { "\(count(packs.count, "pack")) of \(ByteText.of(packs.byteCount))" }
+
+    private static func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
+}

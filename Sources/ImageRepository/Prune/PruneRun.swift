@@ -1,0 +1,265 @@
+import Bytes
+import Packing
+import RepositoryFormat
+import Sealing
+import Storage
+
+/// One prune: the maintainer's steps, 9 to 16 of Specs/ordering.md. It may be interrupted anywhere; the next one goes on.
+final class PruneRun {
+    private let repository: Repository
+    private let cancellation: Cancellation
+    private var report = PruneReport()
+    private var storage: any StorageBackend { repository.storage }
+
+    init(_ repository: Repository, _ cancellation: Cancellation) {
+        self.repository = repository
+        self.cancellation = cancellation
+    }
+
+    func run() throws(RepositoryError) -> PruneReport {
+        // Ordering 15: what an earlier prune began comes first.
+        for (id, list) in try openLists().lists where list.kind == "prune" { try workOff(id, list) }
+        if report.waitsFor.isEmpty {
+            let plan = try plan()
+            report.plan = plan
+            if !plan.deletedDataPacks.isEmpty || !plan.deletedMapPacks.isEmpty {
+                try condemn(plan)
+            } else if !plan.snapshots.isEmpty {
+                try finishSnapshots()
+            }
+        }
+        try dropAbsentPacks()
+        return report
+    }
+
+    /// Ordering 9: a list that cannot be read stops everything.
+    private func openLists() throws(RepositoryError) -> CondemnedLists {
+        let lists = try repository.readCondemnedLists()
+        if let failure = lists.failure { throw failure }
+        return lists
+    }
+
+    // MARK: The plan
+
+    func plan() throws(RepositoryError) -> PrunePlan {
+        var plan = PrunePlan()
+        plan.openListCount = try openLists().lists.count { $0.list.kind == "prune" }
+        let snapshots = try readableSnapshots()
+        plan.snapshots = snapshots.filter(\.isDoomed).map(\.id)
+        let hasSessions = try !repository.openSessions().isEmpty
+        let loaded = try soundIndex()
+        let index = loaded.index
+        var usedPacks: Set<UInt32> = []
+        var usedSegments: Set<UInt64> = []
+        try walk(snapshots.filter { !$0.isDoomed }, index) { id, _ throws(RepositoryError) in
+            let locations = index.locations(id)
+            guard let first = locations.first else { throw .missingChunk(id) }
+            // Where no copy counts, none is given up.
+            let needed = index.countingLocation(id) == nil ? locations : [first]
+            for location in needed {
+                usedPacks.insert(location.pack)
+                usedSegments.insert(UInt64(location.pack) << 32 | UInt64(location.segment))
+            }
+        }
+        for (id, info) in loaded.listedPacks where !loaded.condemned.contains(info.name) {
+            let ordinal = index.ordinal(id)
+            if ordinal == nil, hasSessions {
+                plan.unindexed.add(info.byteCount)
+            } else if let ordinal, usedPacks.contains(ordinal) {
+                plan.kept.add(info.byteCount)
+                for (number, segment) in index.pack(ordinal).segments.enumerated() where !usedSegments.contains(UInt64(ordinal) << 32 | UInt64(number)) {
+                    plan.deadSegmentByteCount += UInt64(segment.sealedByteCount)
+                }
+            } else {
+                plan.deleted.add(info.byteCount)
+                if info.name.kind == .packs { plan.deletedDataPacks.append(id) } else { plan.deletedMapPacks.append(id) }
+            }
+        }
+        return plan
+    }
+
+    /// Ordering 9: every manifest and mark must be readable. A manifest that nobody may sign is nobody's snapshot.
+    private func readableSnapshots() throws(RepositoryError) -> [Snapshot] {
+        let list = try repository.snapshots(includingForgotten: true)
+        if let problem = list.unreadable.first ?? list.problems.first(where: { $0.severity == .error && $0.object.hasPrefix("marks/") }) {
+            throw .damaged(object: problem.object, reason: "\(problem.reason); nothing is deleted while it is not known what is needed")
+        }
+        return list.snapshots
+    }
+
+    /// Ordering 9, for index objects. The cache is not asked: what is deleted because of it could not come back.
+    private func soundIndex() throws(RepositoryError) -> LoadedIndex {
+        let loaded = try repository.loadIndex(trustsCache: false)
+        if let failure = loaded.condemnedFailure { throw failure }
+        if let problem = loaded.problems.first(where: { $0.severity == .error && $0.object.hasPrefix("index/") }) {
+            throw .damaged(object: problem.object, reason: "\(problem.reason); nothing is deleted while it is not known what is where")
+        }
+        return loaded
+    }
+
+    private func walk(
+        _ snapshots: [Snapshot], _ index: ChunkIndex, _ use: @escaping (ChunkID, PackDirectory.Kind) throws(RepositoryError) -> Void
+    ) throws(RepositoryError) {
+        var walk = LiveWalk(repository.segmentReader(index), cancellation, use: use)
+        for snapshot in snapshots { try walk.walk(snapshot.manifest) }
+    }
+
+    // MARK: Lists
+
+    /// Ordering 10: the list is durable before sessions are listed.
+    private func condemn(_ plan: PrunePlan) throws(RepositoryError) {
+        let list = CondemnedList(kind: "prune", dataPacks: plan.deletedDataPacks, mapPacks: plan.deletedMapPacks)
+        let id = Sodium.randomID()
+        let name = ObjectName.condemned(id)
+        let object = repository.sealer.seal(list.body, repository.sealer.repositoryBinding(.condemnedList, name: name.path))
+        guard try storing({ () throws(StorageError) in try storage.claim(name, object) }) == .created else {
+            throw .invalid("\(name): the name is taken; the random generator of this machine repeats itself")
+        }
+        try workOff(id, list)
+    }
+
+    /// From the listing of sessions on, for whoever made the list.
+    private func workOff(_ id: RandomID, _ list: CondemnedList) throws(RepositoryError) {
+        try cancellation.check()
+        // Ordering 10
+        let running = try repository.settleSessions()
+        guard running.isEmpty else {
+            report.waitsFor = running
+            return
+        }
+        // Ordering 11: other lists, final marks, manifests and marks anew, the index, packs.
+        let others = try openLists().lists.filter { $0.id != id }.reduce(into: Set<ObjectName>()) { $0.formUnion($1.list.packs) }
+        try setFinalMarks()
+        let roots = try readableSnapshots()
+        let loaded = try soundIndex()
+        let verdict = try decide(id, list, try spared(list, roots, loaded, others))
+        // Ordering 14
+        try deleteFinishedManifests()
+        let spared = Set(verdict.sparedDataPacks.map(ObjectName.pack) + verdict.sparedMapPacks.map(ObjectName.mapPack))
+        report.sparedPackCount += spared.count
+        for pack in list.packs.subtracting(spared).sorted(by: { $0.path < $1.path }) {
+            try storing { () throws(StorageError) in try storage.delete(pack) }
+            if let info = loaded.listed[pack] { report.deleted.add(info.byteCount) }
+        }
+        try storing { () throws(StorageError) in
+            try storage.barrier()
+            try storage.delete(.condemned(id))
+            try storage.barrier()
+        }
+    }
+
+    /// Ordering 12: the packs on the list that hold the only copies of something that lives.
+    private func spared(
+        _ list: CondemnedList, _ roots: [Snapshot], _ loaded: LoadedIndex, _ others: Set<ObjectName>
+    ) throws(RepositoryError) -> Verdict {
+        let index = loaded.index
+        let own = list.packs
+        var lacking: [PackDirectory.Kind: Set<ChunkID>] = [:]
+        func isSafe(_ location: ChunkLocation) -> Bool {
+            let pack = index.pack(location.pack)
+            return pack.isCounting && !others.contains(pack.name) && !own.contains(pack.name)
+        }
+        try walk(roots, index) { id, kind throws(RepositoryError) in
+            if !index.locations(id).contains(where: isSafe) { lacking[kind, default: []].insert(id) }
+        }
+        guard !lacking.isEmpty else { return Verdict(sparedDataPacks: [], sparedMapPacks: []) }
+        // What is on the own list is told by the packs themselves.
+        let packs = PackFile(storage: storage, sealer: repository.sealer, verifier: repository.verifier)
+        var verdict = Verdict(sparedDataPacks: [], sparedMapPacks: [])
+        var found: [PackDirectory.Kind: Set<ChunkID>] = [:]
+        for (id, info) in loaded.listedPacks where own.contains(info.name) {
+            let kind: PackDirectory.Kind = info.name.kind == .packs ? .data : .map
+            guard let wanted = lacking[kind] else { continue }
+            let directory = try packing { () throws(PackingError) in try packs.readDirectory(info, kind) }
+            let held = Set(directory.segments.flatMap(\.chunks).map(\.id)).intersection(wanted)
+            guard !held.isEmpty else { continue }
+            found[kind, default: []].formUnion(held)
+            if kind == .data { verdict.sparedDataPacks.append(id) } else { verdict.sparedMapPacks.append(id) }
+        }
+        for (kind, ids) in lacking {
+            // A copy on another list is that list's to spare; one in a pack that is not there is none.
+            for id in ids.subtracting(found[kind] ?? []) where !index.locations(id).contains(where: { loaded.listed[index.pack($0.pack).name] != nil }) {
+                throw .missingChunk(id)
+            }
+        }
+        return verdict
+    }
+
+    /// Ordering 13: the first decision counts, whoever made it.
+    private func decide(_ id: RandomID, _ list: CondemnedList, _ verdict: Verdict) throws(RepositoryError) -> Verdict {
+        let name = ObjectName.verdict(id)
+        let object = repository.sealer.seal(verdict.body, repository.sealer.repositoryBinding(.verdict, name: name.path))
+        let outcome = try storing { () throws(StorageError) in try storage.claim(name, object) }
+        return outcome == .created ? verdict : try repository.readVerdict(id)
+    }
+
+    // MARK: Snapshots
+
+    /// Nothing is condemned, so there is no list: a final mark alone takes nothing away from anybody.
+    private func finishSnapshots() throws(RepositoryError) {
+        try setFinalMarks()
+        try deleteFinishedManifests()
+    }
+
+    private func setFinalMarks() throws(RepositoryError) {
+        let doomed = try readableSnapshots().filter(\.isDoomed)
+        guard !doomed.isEmpty else { return }
+        let states = try repository.readMarks().states
+        for snapshot in doomed {
+            guard let state = states[snapshot.id], state.isForgotten, !state.isProtected, !state.isFinal else { continue }
+            // Occupied: somebody brought it back, or ended it, at this moment.
+            if try repository.claimMark(.final, snapshot.id, number: state.nextNumber) == .created { report.snapshotCount += 1 }
+        }
+    }
+
+    /// Never an abort record (Ordering 1), which has no final mark.
+    private func deleteFinishedManifests() throws(RepositoryError) {
+        let final = try repository.readMarks().states.filter(\.value.isFinal).keys
+        guard !final.isEmpty else { return }
+        let present = Set(try storing { () throws(StorageError) in try storage.list(.snapshots) }.map(\.name))
+        for id in final where present.contains(.snapshot(id)) {
+            try storing { () throws(StorageError) in try storage.delete(.snapshot(id)) }
+        }
+    }
+
+    // MARK: The index
+
+    /// Ordering 16: index objects that name packs that are gone are written anew without them.
+    private func dropAbsentPacks() throws(RepositoryError) {
+        var named: [(object: ObjectName, packs: [ObjectName])] = []
+        for info in try storing({ () throws(StorageError) in try storage.list(.index) }) {
+            do throws(RepositoryError) {
+                named.append((info.name, try repository.readIndex(info.name).packs.map(PruneRun.name)))
+            } catch {
+                // Another prune has rewritten it.
+                if case .storage(.notFound) = error { continue }
+                throw error
+            }
+        }
+        var listed: Set<ObjectName> = []
+        for kind in [ObjectKind.packs, .maps] {
+            for info in try storing({ () throws(StorageError) in try storage.list(kind) }) { listed.insert(info.name) }
+        }
+        var absent: Set<ObjectName> = []
+        for pack in Set(named.flatMap(\.packs)).subtracting(listed) {
+            if try storing({ () throws(StorageError) in try storage.stat(pack) }) == nil { absent.insert(pack) }
+        }
+        let inputs = named.filter { !absent.isDisjoint(with: $0.packs) }.map(\.object)
+        guard !inputs.isEmpty else { return }
+        for name in inputs {
+            let packs = try repository.readIndex(name).packs.filter { !absent.contains(PruneRun.name($0)) }
+            if !packs.isEmpty { try repository.putIndex(packs) }
+        }
+        try storing { () throws(StorageError) in try storage.barrier() }
+        for name in inputs { try storing { () throws(StorageError) in try storage.delete(name) } }
+        try storing { () throws(StorageError) in try storage.barrier() }
+        report.rewrittenIndexCount = inputs.count
+    }
+
+    private static func name(_ pack: IndexDocument.Pack) -> ObjectName { pack.directory.kind == .data ? .pack(pack.id) : .mapPack(pack.id) }
+}
+
+extension Snapshot {
+    /// The next prune makes an end of it.
+    fileprivate var isDoomed: Bool { isForgotten && !isProtected }
+}

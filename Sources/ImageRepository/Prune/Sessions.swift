@@ -1,0 +1,91 @@
+public import Bytes
+public import RepositoryFormat
+import Sealing
+import Storage
+
+/// A session that has neither committed nor ended.
+public struct OpenSession: Sendable {
+    public let id: SessionID
+    public let record: SessionRecord
+    /// It ran on this machine, and its process does so no more.
+    public let isGone: Bool
+}
+
+extension Repository {
+    /// All sessions without an occupied slot.
+    public func openSessions() throws(RepositoryError) -> [OpenSession] {
+        var found: [OpenSession] = []
+        for (id, _) in try listSessions() where try !isOccupied(id) {
+            if let session = try readSession(id) { found.append(session) }
+        }
+        return found.sorted { ($0.record.startTime, $0.id.hexadecimal) < ($1.record.startTime, $1.id.hexadecimal) }
+    }
+
+    /// Ends a session, so that it can never commit. Its process notices when it tries, and fails.
+    ///
+    /// - Returns: false if it has committed, or had ended already.
+    @discardableResult
+    public func endSession(_ id: SessionID, reason: String) throws(RepositoryError) -> Bool {
+        try demandPrune()
+        return try abort(id, reason: reason) == .created
+    }
+
+    func demandPrune() throws(RepositoryError) {
+        try keyrings.refresh()
+        guard keyrings.current.slot(secrets.slot)?.may(.prune) == true else { throw .notPermitted(operation: "prune or end sessions", role: role) }
+    }
+
+    /// Ordering 10: every session gets its slot occupied, or is returned as one that still runs.
+    func settleSessions() throws(RepositoryError) -> [OpenSession] {
+        var running: [OpenSession] = []
+        for (id, name) in try listSessions() {
+            if try isOccupied(id) {
+                try storing { () throws(StorageError) in try storage.delete(name) }
+            } else if let session = try readSession(id) {
+                if session.isGone { _ = try abort(id, reason: "its process runs no more") } else { running.append(session) }
+            }
+        }
+        return running
+    }
+
+    private func listSessions() throws(RepositoryError) -> [(SessionID, ObjectName)] {
+        try storing { () throws(StorageError) in try storage.list(.sessions) }.compactMap { info in SessionID(hexadecimal: info.name.leaf).map { ($0, info.name) } }
+    }
+
+    private func isOccupied(_ id: SessionID) throws(RepositoryError) -> Bool {
+        try storing { () throws(StorageError) in try storage.stat(.snapshot(id)) } != nil
+    }
+
+    /// Nil if it ended meanwhile.
+    private func readSession(_ id: SessionID) throws(RepositoryError) -> OpenSession? {
+        let name = ObjectName.session(id)
+        let object: [UInt8]
+        do throws(RepositoryError) {
+            object = try storing { () throws(StorageError) in try storage.get(name, byteCountMax: UInt64(FormatLimits.recordByteCountMax)) }
+        } catch {
+            if case .storage(.notFound) = error { return nil }
+            throw error
+        }
+        let binding = sealer.repositoryBinding(.session, name: name.path)
+        let document = try sealing(name.path) { () throws(SealingError) in
+            let document = try sealer.open(object, binding)
+            try verifier.verify(document, binding, .anySlot)
+            return document
+        }
+        let record = try decoding(name.path) { () throws(FormatError) in try SessionRecord(body: document.body) }
+        let isGone = record.host == environment.host && record.processID != environment.processID && !environment.isRunning(record.processID)
+        return OpenSession(id: id, record: record, isGone: isGone)
+    }
+
+    /// Takes the slot if it is free; the session object goes only afterwards (Ordering 8).
+    private func abort(_ id: SessionID, reason: String) throws(RepositoryError) -> PutOutcome {
+        let name = ObjectName.snapshot(id)
+        let record = AbortRecord(session: id, reason: reason, time: timestamp)
+        let object = sealer.seal(record.body, sealer.repositoryBinding(.abortRecord, name: name.path))
+        return try storing { () throws(StorageError) in
+            let outcome = try storage.claim(name, object)
+            try storage.delete(.session(id))
+            return outcome
+        }
+    }
+}
