@@ -1,0 +1,191 @@
+import Bytes
+import DiskImages
+import ImageFixtures
+@testable import ImageRepository
+import RepositoryFormat
+import Sealing
+import Storage
+import Synchronization
+import Threading
+import Testing
+
+struct PruneTests {
+    private let storage = MemoryStorage()
+    private let old = TestImages.random(byteCount: 300_000, seed: 1)
+    private let new = TestImages.random(byteCount: 200_000, seed: 2)
+
+    /// Does something once, when the first byte is read.
+    private final class HookedImageReader: ImageReader {
+        private let reader: MemoryImageReader
+        private let hook: Mutex<(@Sendable () -> Void)?>
+
+        init(_ bytes: [UInt8], _ hook: @escaping @Sendable () -> Void) {
+            reader = MemoryImageReader(bytes)
+            self.hook = Mutex(hook)
+        }
+
+        var byteCount: UInt64 { reader.byteCount }
+
+        func extent(at offset: UInt64) throws(ImageError) -> ImageExtent { try reader.extent(at: offset) }
+
+        func read(at offset: UInt64, into bytes: inout MutableSpan<UInt8>) throws(ImageError) -> Int {
+            hook.withLock { $0.take() }?()
+            return try reader.read(at: offset, into: &bytes)
+        }
+    }
+
+    private func prune(_ repository: Repository) throws -> PruneReport { try repository.prune(cancellation: Cancellation()) }
+
+    /// Another process, on another machine, with the same key.
+    private func elsewhere(_ fixture: RepositoryFixture) throws -> RepositoryFixture {
+        try RepositoryFixture(opening: storage, like: fixture, environment: RepositoryFixture.environment(host: "elsewhere"))
+    }
+
+    private func expectSound(_ fixture: RepositoryFixture, _ contents: [[UInt8]]) throws {
+        #expect(try fixture.repository.snapshots(includingForgotten: true).snapshots.map { try fixture.restore($0) } == contents)
+        #expect(try fixture.check(.all).problems.filter { $0.severity == .error }.map(\.reason) == [])
+    }
+
+    private var packNames: Set<ObjectName> { Set(storage.objects.keys.filter { $0.kind == .packs || $0.kind == .maps }) }
+
+    @Test func `what a forgotten snapshot alone needed is deleted, as the plan said`() throws {
+        let fixture = try RepositoryFixture(storage)
+        let first = try fixture.backup(old).snapshot
+        let before = packNames
+        _ = try fixture.backup(new)
+        #expect(try prune(fixture.repository).deleted.count == 0, "nothing is forgotten yet")
+        try fixture.repository.mark([first], .forget)
+        let plan = try fixture.repository.prunePlan(cancellation: Cancellation())
+        let report = try prune(fixture.repository)
+        #expect(report.deleted == plan.deleted && plan.snapshots == [first.id] && report.snapshotCount == 1)
+        #expect(packNames.isDisjoint(with: before) && !packNames.isEmpty)
+        try expectSound(fixture, [new])
+        #expect(try fixture.check(.all).problems.isEmpty)
+        #expect(throws: RepositoryError.self) { try fixture.repository.mark([first], .undelete) }
+        #expect(try fixture.backup(old).snapshot.manifest.counters.newByteCount == 300_000, "it is stored again")
+        try expectSound(fixture, [new, old])
+    }
+
+    @Test func `what both snapshots need stays`() throws {
+        let fixture = try RepositoryFixture(storage)
+        let first = try fixture.backup(old).snapshot
+        _ = try fixture.backup(old + new)
+        try fixture.repository.mark([first], .forget)
+        _ = try prune(fixture.repository)
+        try expectSound(fixture, [old + new])
+    }
+
+    @Test func `a protected snapshot that was forgotten before stays`() throws {
+        let fixture = try RepositoryFixture(storage)
+        let first = try fixture.backup(old).snapshot
+        try fixture.repository.mark([first], .forget)
+        try fixture.repository.mark([first], .protect)
+        #expect(try prune(fixture.repository).snapshotCount == 0)
+        try fixture.repository.mark([first], .undelete)
+        try expectSound(fixture, [old])
+    }
+
+    @Test func `a prune during a backup waits for it, and spares what it came to need`() throws {
+        let fixture = try RepositoryFixture(storage)
+        let first = try fixture.backup(old).snapshot
+        try fixture.repository.mark([first], .forget)
+        let other = try elsewhere(fixture)
+        let before = packNames
+        let waiting = Mutex<[OpenSession]>([])
+        // The backup has read the index; the data it finds there are condemned meanwhile.
+        _ = try other.backup(HookedImageReader(old) {
+            do { try waiting.withLock { $0 = try prune(fixture.repository).waitsFor } } catch { Issue.record(error) }
+        })
+        #expect(waiting.withLock { $0.map(\.record.host) } == ["elsewhere"])
+        #expect(packNames.isSuperset(of: before))
+        let report = try prune(fixture.repository)
+        #expect(report.waitsFor.isEmpty && report.sparedPackCount > 0)
+        try expectSound(fixture, [old])
+        #expect(try prune(fixture.repository).deleted.count == 0)
+    }
+
+    @Test func `a backup that begins after packs were condemned stores anew what they hold`() throws {
+        let fixture = try RepositoryFixture(storage)
+        let first = try fixture.backup(old).snapshot
+        try fixture.repository.mark([first], .forget)
+        let other = try elsewhere(fixture)
+        let before = packNames
+        _ = try other.backup(HookedImageReader(new) {
+            do {
+                _ = try prune(fixture.repository)
+                #expect(try fixture.backup(old).snapshot.manifest.counters.newByteCount == 300_000)
+            } catch { Issue.record(error) }
+        })
+        #expect(try prune(fixture.repository).sparedPackCount == 0)
+        #expect(packNames.isDisjoint(with: before))
+        try expectSound(fixture, [new, old].sorted { $0.count < $1.count })
+    }
+
+    @Test func `a session that was ended cannot commit, and says so`() throws {
+        let fixture = try RepositoryFixture(storage)
+        _ = try fixture.backup(old)
+        let other = try elsewhere(fixture)
+        let reader = HookedImageReader(new) {
+            do {
+                let session = try #require(try fixture.repository.openSessions().first)
+                #expect(try fixture.repository.endSession(session.id, reason: "a test"))
+                #expect(try fixture.repository.openSessions().isEmpty)
+                #expect(try !fixture.repository.endSession(session.id, reason: "again"))
+            } catch { Issue.record(error) }
+        }
+        #expect { try other.backup(reader) } throws: { if case RepositoryError.sessionEnded = $0 { true } else { false } }
+        _ = try prune(fixture.repository)
+        try expectSound(fixture, [old])
+    }
+
+    @Test func `two prunes at once, one of which finishes the other's list, agree`() throws {
+        let fixture = try RepositoryFixture(storage)
+        let first = try fixture.backup(old).snapshot
+        _ = try fixture.backup(new)
+        try fixture.repository.mark([first], .forget)
+        for _ in 0..<2 {
+            let pruners = try (0..<3).map { _ in try elsewhere(fixture) }
+            onThreads(3, "prune") { number in
+                // One may find a list or a pack gone under its hands; it stops then, and nothing is lost.
+                do { _ = try pruners[number].repository.prune(cancellation: Cancellation()) } catch {}
+            }
+        }
+        _ = try prune(fixture.repository)
+        try expectSound(fixture, [new])
+        #expect(!storage.objects.keys.contains { $0.kind == .condemned && !$0.leaf.hasSuffix(".verdict") })
+    }
+
+    /// A prune that cannot know what is needed deletes nothing.
+    @Test(arguments: [ObjectKind.snapshots, .marks, .index, .maps, .packs, .condemned, .sessions]) func `damage stops a prune`(kind: ObjectKind) throws {
+        let fixture = try RepositoryFixture(storage)
+        let first = try fixture.backup(old).snapshot
+        _ = try fixture.backup(old + new)
+        try fixture.repository.mark([first], .forget)
+        if kind == .condemned || kind == .sessions {
+            _ = try storage.put(ObjectName(kind, RandomID([UInt8](repeating: 3, count: 16)).hexadecimal), [1, 2, 3].span)
+        } else if kind == .packs {
+            // Gone, though the second snapshot needs it.
+            let name = try #require(storage.objects.keys.filter { $0.kind == kind }.min { $0.leaf < $1.leaf })
+            try storage.delete(name)
+        } else {
+            for (name, sound) in storage.objects where name.kind == kind {
+                var damaged = sound
+                damaged[60] ^= 1
+                storage.overwrite(name, with: damaged)
+            }
+        }
+        let before = storage.objects.filter { $0.key.kind != .marks }
+        #expect(throws: RepositoryError.self) { try prune(fixture.repository) }
+        #expect(storage.objects.filter { before[$0.key] != nil } == before)
+    }
+
+    @Test func `a key that only backs up may neither prune nor end sessions`() throws {
+        let fixture = try RepositoryFixture(storage)
+        let key = KeyFile.random()
+        _ = try fixture.repository.addSlot(role: .backup, credential: .keyFile(key), cost: .moderate, label: "machine")
+        let machine = try Repository.open(on: storage, credential: .keyFile(key), environment: RepositoryFixture.environment())
+        for attempt in [{ _ = try prune(machine) }, { _ = try machine.endSession(SessionID(Sodium.randomID()), reason: "") }] {
+            #expect { try attempt() } throws: { if case RepositoryError.notPermitted = $0 { true } else { false } }
+        }
+    }
+}
