@@ -42,7 +42,9 @@ struct PruneTests {
     }
 
     private func expectSound(_ fixture: RepositoryFixture, _ contents: [[UInt8]]) throws {
-        #expect(try fixture.repository.snapshots(includingForgotten: true).snapshots.map { try fixture.restore($0) } == contents)
+        // Sessions that ran at once have the same ordinal, in no order.
+        let found = try fixture.repository.snapshots(includingForgotten: true).snapshots.map { try fixture.restore($0) }
+        #expect(found.sorted { $0.count < $1.count } == contents.sorted { $0.count < $1.count })
         #expect(try fixture.check(.all).problems.filter { $0.severity == .error }.map(\.reason) == [])
     }
 
@@ -118,7 +120,7 @@ struct PruneTests {
         })
         #expect(try prune(fixture.repository).sparedPackCount == 0)
         #expect(packNames.isDisjoint(with: before))
-        try expectSound(fixture, [new, old].sorted { $0.count < $1.count })
+        try expectSound(fixture, [new, old])
     }
 
     @Test func `a session that was ended cannot commit, and says so`() throws {

@@ -1,0 +1,145 @@
+"""Freeing space: prune, sessions, and what happens when a prune is cut off."""
+
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.images import MIB, make_image, overwrite, random_bytes
+from support.repository import Repository
+
+
+def byte_count(repository: Repository) -> int:
+    return sum(file.stat().st_size for kind in ("packs", "maps") for file in (repository.folder / kind).rglob("*") if file.is_file())
+
+
+def prune(repository: Repository, *options: object) -> dict[str, Any]:
+    (summary,) = repository.run("prune", "--json", *options).require(0).of_type("summary" if "--dry-run" not in options else "plan")
+    return summary
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Path:
+    return make_image(tmp_path / "disk.img", 8 * MIB)
+
+
+@pytest.fixture
+def generations(repository: Repository, image: Path) -> list[str]:
+    """Three snapshots with nothing in common."""
+    ids = []
+    for seed in range(3):
+        overwrite(image, 0, random_bytes(8 * MIB, seed=50 + seed))
+        ids.append(repository.snapshot(image))
+    return ids
+
+
+def test_forgetting_and_pruning_frees_the_space(repository: Repository, image: Path, generations: list[str], tmp_path: Path) -> None:
+    before = byte_count(repository)
+    assert prune(repository)["deleted_pack_count"] == 0 and byte_count(repository) == before
+    repository.run("forget", *generations[:2]).require(0)
+    plan = prune(repository, "--dry-run")
+    assert plan["forgotten"] == generations[:2] and byte_count(repository) == before, "a dry run deletes nothing"
+    summary = prune(repository)
+    assert summary["deleted_byte_count"] == plan["deleted_byte_count"] == before - byte_count(repository)
+    assert summary["final_snapshot_count"] == 2 and byte_count(repository) < before * 0.4
+    outcome = repository.check().require(0)
+    assert outcome.of_type("problem") == []
+    repository.require_equal(generations[2], image, tmp_path / "back.img")
+    assert "no snapshot" in repository.run("undelete", generations[0]).require(1).errors
+    assert repository.run("snapshots", "--forgotten", "--json").require(0).of_type("snapshot") == []
+    assert "Nothing to delete" in repository.run("prune").require(0).errors
+
+
+def test_forget_prune_does_both(repository: Repository, image: Path, generations: list[str], tmp_path: Path) -> None:
+    before = byte_count(repository)
+    outcome = repository.run("forget", "--keep-last", 1, "--prune").require(0)
+    assert "2 forgotten snapshots gone for good" in outcome.output
+    assert byte_count(repository) < before * 0.4 and repository.snapshot_ids() == generations[2:]
+    repository.require_equal("latest", image, tmp_path / "back.img")
+    repository.run("forget", "--keep-last", 1, "--prune", "--dry-run").require(64)
+
+
+def test_a_backup_that_was_killed_leaves_a_session_that_prune_ends(repository: Repository, image: Path, tmp_path: Path) -> None:
+    repository.snapshot(image)
+    large = make_image(tmp_path / "large.img", 96 * MIB, 9)
+    process = repository.program.start(*repository.arguments("backup", "--limit-rate", "16MiB", large))
+    deadline = time.monotonic() + 30
+    while not list((repository.folder / "sessions").iterdir()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    time.sleep(1)
+    (running,) = repository.run("sessions", "--json").require(0).of_type("session")
+    assert running["session"]["kind"] == "backup" and not running["session"]["gone"]
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=30)
+    (cut_off,) = repository.run("sessions", "--json").require(0).of_type("session")
+    assert cut_off["session"]["gone"] and cut_off["session"]["id"] == running["session"]["id"]
+    prune(repository)
+    summary = prune(repository)
+    assert summary["waits_for"] == []
+    repository.require_clean()
+    assert repository.snapshot(large) in repository.snapshot_ids()
+
+
+def test_a_prune_waits_for_a_running_backup_unless_it_is_ended(repository: Repository, image: Path, generations: list[str], tmp_path: Path) -> None:
+    repository.run("forget", *generations[:2]).require(0)
+    before = byte_count(repository)
+    large = make_image(tmp_path / "large.img", 40 * MIB, 9)
+    process = repository.program.start(*repository.arguments("backup", "--limit-rate", "4MiB", large))
+    deadline = time.monotonic() + 30
+    while not list((repository.folder / "sessions").iterdir()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    outcome = repository.run("prune").require(0)
+    assert "waits for" in outcome.output and byte_count(repository) >= before
+    (running,) = repository.run("sessions", "--json").require(0).of_type("session")
+    repository.run("sessions", "--end", "ffff").require(1)
+    repository.run("sessions", "--end", running["session"]["id"][:10]).require(0)
+    repository.run("prune").require(0)
+    repository.require_equal("latest", image, tmp_path / "back.img")
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 11, errors
+    repository.run("prune").require(0)
+    assert byte_count(repository) < before * 0.4
+    repository.require_clean()
+
+
+@pytest.mark.parametrize("call", ["linkat", "unlink,unlinkat", "fsync"])
+def test_a_prune_killed_at_any_call_is_finished_by_the_next(repository: Repository, image: Path, generations: list[str], tmp_path: Path, call: str) -> None:
+    repository.run("forget", *generations[:2]).require(0)
+    count = 1
+    while True:
+        copy = repository.copy(tmp_path / f"copy{count}")
+        process = copy.program.under(
+            "strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={call}:signal=SIGKILL:when={count}").start(*copy.arguments("prune"))
+        process.communicate(timeout=60)
+        copy.require_clean()
+        copy.require_equal(generations[2], image, tmp_path / "back.img")
+        killed = process.returncode != 0
+        prune(copy)
+        final = prune(copy)
+        assert final["waits_for"] == [] and final["deleted_pack_count"] == 0
+        assert copy.check().require(0).of_type("problem") == []
+        assert not [file for file in (copy.folder / "condemned").iterdir() if not file.name.endswith(".verdict")]
+        if not killed:
+            break
+        count += 1
+        assert count < 60
+    assert count > 2, "hardly anything was killed"
+
+
+def test_a_prune_of_a_damaged_repository_deletes_nothing(repository: Repository, image: Path, generations: list[str]) -> None:
+    repository.run("forget", generations[0]).require(0)
+    manifest = repository.folder / "snapshots" / generations[1]
+    sound = manifest.read_bytes()
+    manifest.write_bytes(sound[:100] + bytes([sound[100] ^ 1]) + sound[101:])
+    before = byte_count(repository)
+    outcome = repository.run("prune").require(1)
+    assert f"snapshots/{generations[1]}" in outcome.errors and "nothing is deleted" in outcome.errors
+    assert byte_count(repository) == before
+    manifest.write_bytes(sound)
+    prune(repository)
+    assert byte_count(repository) < before
+    repository.require_clean()
