@@ -48,13 +48,16 @@ public struct SessionRecord: Equatable, Sendable {
     /// "backup", "reader", "prune" and others.
     public var kind: String
     public var host: String
+    /// From /etc/machine-id; empty if there is none.
+    public var machineID: String
     public var processID: UInt64
     public var startTime: String
     public var tool: String
 
-    public init(kind: String, host: String, processID: UInt64, startTime: String, tool: String) {
+    public init(kind: String, host: String, machineID: String, processID: UInt64, startTime: String, tool: String) {
         self.kind = kind
         self.host = host
+        self.machineID = machineID
         self.processID = processID
         self.startTime = startTime
         self.tool = tool
@@ -62,7 +65,7 @@ public struct SessionRecord: Equatable, Sendable {
 
     public var body: [UInt8] {
         let json: JSONValue = [
-            "kind": .string(kind), "host": .string(host), "process_id": .count(processID), "start_time": .string(startTime),
+            "kind": .string(kind), "host": .string(host), "machine_id": .string(machineID), "process_id": .count(processID), "start_time": .string(startTime),
             "tool": .string(tool),
         ]
         return json.encoded
@@ -72,6 +75,7 @@ public struct SessionRecord: Equatable, Sendable {
         let json = try JSONValue(parsing: body)
         kind = try json.string("kind")
         host = try json.string("host")
+        machineID = try json.string("machine_id")
         processID = try json.count("process_id", limit: UInt64(Int64.max))
         startTime = try json.string("start_time")
         tool = try json.string("tool")

@@ -137,7 +137,7 @@ private struct Scenario {
     private static func leaveSession(_ fixture: RepositoryFixture) throws {
         let repository = fixture.repository
         let session = ObjectName.session(SessionID(Sodium.randomID()))
-        let record = SessionRecord(kind: "backup", host: repository.environment.host, processID: 4_000_000_000, startTime: repository.timestamp, tool: "holdfast test")
+        let record = SessionRecord(kind: "backup", host: repository.environment.host, machineID: repository.environment.machineID, processID: 4_000_000_000, startTime: repository.timestamp, tool: "holdfast test")
         _ = try fixture.storage.put(session, repository.sealer.seal(record.body, repository.sealer.repositoryBinding(.session, name: session.path)).span)
         let key = SessionDataKey(recipient: repository.secrets.dataPublicKey)
         let writer = PackWriter(.data, sealer: repository.sealer, key: key.record, storage: fixture.storage)

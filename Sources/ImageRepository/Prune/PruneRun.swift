@@ -81,7 +81,7 @@ final class PruneRun {
     /// Ordering 9: every manifest and mark must be readable. A manifest that nobody may sign is nobody's snapshot.
     private func readableSnapshots() throws(RepositoryError) -> [Snapshot] {
         let list = try repository.snapshots(includingForgotten: true)
-        if let problem = list.unreadable.first ?? list.problems.first(where: { $0.severity == .error && $0.object.hasPrefix("marks/") }) {
+        if let problem = list.unreadable.first ?? list.problems.first(where: { $0.severity == .error && !$0.object.hasPrefix("snapshots/") }) {
             throw .damaged(object: problem.object, reason: "\(problem.reason); nothing is deleted while it is not known what is needed")
         }
         return list.snapshots
@@ -91,7 +91,7 @@ final class PruneRun {
     private func soundIndex() throws(RepositoryError) -> LoadedIndex {
         let loaded = try repository.loadIndex(trustsCache: false)
         if let failure = loaded.condemnedFailure { throw failure }
-        if let problem = loaded.problems.first(where: { $0.severity == .error && $0.object.hasPrefix("index/") }) {
+        if let problem = loaded.problems.first(where: { $0.severity == .error && !$0.object.hasPrefix("condemned/") }) {
             throw .damaged(object: problem.object, reason: "\(problem.reason); nothing is deleted while it is not known what is where")
         }
         return loaded

@@ -73,7 +73,8 @@ extension Repository {
             return document
         }
         let record = try decoding(name.path) { () throws(FormatError) in try SessionRecord(body: document.body) }
-        let isGone = record.host == environment.host && record.processID != environment.processID && !environment.isRunning(record.processID)
+        let isHere = record.host == environment.host && record.machineID == environment.machineID
+        let isGone = isHere && record.processID != environment.processID && !environment.isRunning(record.processID)
         return OpenSession(id: id, record: record, isGone: isGone)
     }
 
