@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from support.images import MIB, make_image, overwrite, random_bytes
+from support.reader import read
 from support.repository import Repository
 
 
@@ -47,6 +48,9 @@ def test_forgetting_and_pruning_frees_the_space(repository: Repository, image: P
     outcome = repository.check().require(0)
     assert outcome.of_type("problem") == []
     repository.require_equal(generations[2], image, tmp_path / "back.img")
+    # The second reader, too, takes it for a whole repository.
+    done = read("--repository", repository.folder, "--key-file", repository.key_file, "check")
+    assert done.returncode == 0, done.stderr
     assert "no snapshot" in repository.run("undelete", generations[0]).require(1).errors
     assert repository.run("snapshots", "--forgotten", "--json").require(0).of_type("snapshot") == []
     assert "Nothing to delete" in repository.run("prune").require(0).errors

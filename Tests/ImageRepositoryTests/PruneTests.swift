@@ -181,6 +181,36 @@ struct PruneTests {
         #expect(storage.objects.filter { before[$0.key] != nil } == before)
     }
 
+    @Test func `every byte turned of a verdict is found, and stops a prune that has to follow it`() throws {
+        let fixture = try RepositoryFixture(storage)
+        let first = try fixture.backup(old).snapshot
+        _ = try fixture.backup(new)
+        try fixture.repository.mark([first], .forget)
+        let lists = Mutex<[ObjectName: [UInt8]]>([:])
+        let other = try elsewhere(fixture)
+        _ = try other.backup(HookedImageReader(new) {
+            do { _ = try prune(fixture.repository) } catch { Issue.record(error) }
+            lists.withLock { $0 = storage.objects.filter { $0.key.kind == .condemned } }
+        })
+        let packs = storage.objects.filter { $0.key.kind == .packs || $0.key.kind == .maps }
+        _ = try prune(fixture.repository)
+        let (verdict, sound) = try #require(storage.objects.first { $0.key.leaf.hasSuffix(".verdict") })
+        // As if the prune had been cut off after its decision.
+        for (name, bytes) in lists.withLock({ $0 }).merging(packs, uniquingKeysWith: { first, _ in first }) { _ = try storage.put(name, bytes.span) }
+        for offset in sound.indices {
+            var damaged = sound
+            damaged[offset] ^= 0x10
+            storage.overwrite(verdict, with: damaged)
+            #expect(try fixture.check(.structure).problems.contains { $0.severity == .error && $0.object == verdict.path })
+            if offset % 40 == 0 { #expect(throws: RepositoryError.self) { try prune(fixture.repository) } }
+        }
+        #expect(packs.allSatisfy { storage.objects[$0.key] == $0.value })
+        storage.overwrite(verdict, with: sound)
+        _ = try prune(fixture.repository)
+        #expect(storage.objects.keys.count { $0.kind == .packs || $0.kind == .maps } < packs.count)
+        try expectSound(fixture, [new, new])
+    }
+
     @Test func `a key that only backs up may neither prune nor end sessions`() throws {
         let fixture = try RepositoryFixture(storage)
         let key = KeyFile.random()

@@ -36,6 +36,7 @@ final class CheckRun {
         let list = try repository.snapshots(includingForgotten: true)
         problems += list.problems
         try checkSessions()
+        try checkVerdicts()
         let loaded = try repository.loadIndex(trustsCache: false)
         problems += loaded.problems
         checkPresence(loaded)
@@ -103,6 +104,18 @@ final class CheckRun {
             } catch {
                 // A session that ended while the check was looking is no problem.
                 if case .storage(.notFound) = error { continue }
+                if case .storage(.unavailable) = error { throw error }
+                report(.error, info.name.path, error.reason)
+            }
+        }
+    }
+
+    /// Those of lists that are gone, too: a maintainer that wakes up late still follows them.
+    private func checkVerdicts() throws(RepositoryError) {
+        for info in try storing({ () throws(StorageError) in try repository.storage.list(.condemned) }) {
+            let parts = info.name.leaf.split(separator: ".", omittingEmptySubsequences: false)
+            guard parts.count == 2, parts[1] == "verdict", let id = RandomID(hexadecimal: parts[0]) else { continue }
+            do throws(RepositoryError) { _ = try repository.readVerdict(id) } catch {
                 if case .storage(.unavailable) = error { throw error }
                 report(.error, info.name.path, error.reason)
             }
