@@ -66,6 +66,8 @@ package struct DocumentVerifier: Sendable {
     package enum Demand: Equatable, Sendable {
         /// The capability, by a slot that is not retired.
         case capability(Capability)
+        /// The capability, by a slot that has it or had it when it was retired: what holds for ever must not end with its signer's key.
+        case lastingCapability(Capability)
         /// Any slot, retired or not: what it says is verified by content when it is used.
         case anySlot
         /// A manifest: a slot with `write`, or a retired one whose manifest the keyring accepts.
@@ -85,6 +87,8 @@ package struct DocumentVerifier: Sendable {
         switch demand {
         case .capability(let capability):
             if let slot = keyring.slot(id), slot.may(capability) { return slot }
+        case .lastingCapability(let capability):
+            if let slot = keyring.slot(id) ?? retired?.slot, slot.may(capability) { return slot }
         case .anySlot:
             if let slot = keyring.slot(id) ?? retired?.slot { return slot }
         case .manifest(let snapshot, let digest):

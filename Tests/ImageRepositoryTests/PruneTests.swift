@@ -7,6 +7,7 @@ import Sealing
 import Storage
 import Synchronization
 import Threading
+import TestSupport
 import Testing
 
 struct PruneTests {
@@ -179,6 +180,86 @@ struct PruneTests {
         let before = storage.objects.filter { $0.key.kind != .marks }
         #expect(throws: RepositoryError.self) { try prune(fixture.repository) }
         #expect(storage.objects.filter { before[$0.key] != nil } == before)
+    }
+
+    @Test(arguments: [0, 1, 2]) func `snapshots that are missing without a trace of a prune stop it`(lost: Int) throws {
+        let fixture = try RepositoryFixture(storage)
+        let snapshots = try [old, new, old + new].map { try fixture.backup($0).snapshot }
+        try fixture.repository.mark([snapshots[1]], .protect)
+        // The last is known to nobody but the index; then all of them are gone.
+        for snapshot in lost == 2 ? snapshots : [snapshots[lost]] { try storage.delete(.snapshot(snapshot.id)) }
+        let before = storage.objects
+        #expect(throws: RepositoryError.self) { try prune(fixture.repository) }
+        #expect(storage.objects == before)
+    }
+
+    /// A second full key.
+    private func secondKey(_ fixture: RepositoryFixture) throws -> (repository: Repository, slot: SlotID) {
+        let key = KeyFile.random()
+        let slot = try fixture.repository.addSlot(role: .full, credential: .keyFile(key), cost: .moderate, label: "second")
+        return (try Repository.open(on: storage, credential: .keyFile(key), environment: RepositoryFixture.environment()), slot)
+    }
+
+    @Test func `packs stay condemned when the key of who condemned them is removed, and the next prune finishes`() throws {
+        let fixture = try RepositoryFixture(storage)
+        let first = try fixture.backup(old).snapshot
+        try fixture.repository.mark([first], .forget)
+        let second = try secondKey(fixture)
+        _ = try elsewhere(fixture).backup(HookedImageReader(new) {
+            do {
+                #expect(try prune(second.repository).waitsFor.count == 1)
+                try fixture.repository.removeSlot(second.slot)
+                #expect(try fixture.backup(old).snapshot.manifest.counters.newByteCount == 300_000)
+            } catch { Issue.record(error) }
+        })
+        #expect(try prune(fixture.repository).deleted.count > 0)
+        try expectSound(fixture, [new, old])
+        #expect(!storage.objects.keys.contains { $0.kind == .condemned && !$0.leaf.hasSuffix(".verdict") })
+    }
+
+    @Test func `a snapshot that a key brought back is not ended when that key is removed`() throws {
+        let fixture = try RepositoryFixture(storage)
+        let first = try fixture.backup(old).snapshot
+        _ = try fixture.backup(new)
+        try fixture.repository.mark([first], .forget)
+        let second = try secondKey(fixture)
+        try second.repository.mark([first], .undelete)
+        try fixture.repository.removeSlot(second.slot)
+        #expect(try prune(fixture.repository).snapshotCount == 0)
+        #expect(try fixture.restore(first) == old)
+    }
+
+    @Test func `of maps that were stored again because a pack is damaged, no copy is given up`() throws {
+        let fixture = try RepositoryFixture(storage)
+        _ = try fixture.backup(old)
+        for (name, sound) in storage.objects where name.kind == .maps {
+            var damaged = sound
+            damaged[100] ^= 1
+            storage.overwrite(name, with: damaged)
+        }
+        let healed = try fixture.backup(old).snapshot
+        #expect(try prune(fixture.repository).deleted.count == 0)
+        #expect(try fixture.restore(healed) == old)
+    }
+
+    @Test func `what a dead session left goes at once, though nothing was forgotten`() throws {
+        let fixture = try RepositoryFixture(storage)
+        _ = try fixture.backup(old)
+        let before = packNames
+        let faulty = FaultInjectingStorage(storage)
+        let dying = try RepositoryFixture(opening: faulty, like: fixture)
+        faulty.reset()
+        // After its first pack.
+        faulty.inject(.crashAfter, at: 2, counting: .mutating)
+        #expect(throws: RepositoryError.self) { try dying.backup(new) }
+        #expect(packNames.count > before.count && storage.objects.keys.contains { $0.kind == .sessions })
+        // Its own number runs, as far as anybody can tell; another process asks.
+        var environment = RepositoryFixture.environment()
+        environment.processID = 2
+        let report = try prune(try RepositoryFixture(opening: storage, like: fixture, environment: environment).repository)
+        #expect(report.waitsFor.isEmpty && packNames == before)
+        #expect(!storage.objects.keys.contains { $0.kind == .sessions })
+        try expectSound(fixture, [old])
     }
 
     @Test func `every byte turned of a verdict is found, and stops a prune that has to follow it`() throws {

@@ -52,7 +52,13 @@ struct ForgetCommand: Command {
     func execute(_ console: Console) throws(Failure) -> ExitStatus {
         let repository = try repository.open(console)
         let status = snapshots.isEmpty ? try applyPolicy(repository, console) : try forgetNamed(repository, console)
-        if prune, status == .done { try PruneText.prune(repository, console) }
+        if prune {
+            guard status == .done else {
+                console.warn("nothing was pruned, because of what is reported above")
+                return status
+            }
+            try PruneText.prune(repository, console)
+        }
         return status
     }
 

@@ -9,8 +9,9 @@ struct PruneCommand: Command {
         commandName: "prune",
         abstract: "Delete forgotten snapshots for good, and every pack that nothing needs any more.",
         discussion: """
-            Backups may run meanwhile. Packs are condemned first, and deleted when every session that began before has ended; sessions \
-            of this machine whose process is gone are ended at once, others are waited for: prune again then, or end them with “holdfast sessions --end”. \
+            Every snapshot that is forgotten at this moment is gone for good, whoever forgot it. Backups may run meanwhile: packs are condemned first, and \
+            deleted by a prune that finds no session running. Sessions of this machine whose process is gone are ended at once, others are waited for: prune \
+            again then, or end them with “holdfast sessions --end”. \
             A prune may be interrupted at any moment; the next one goes on.
             """)
 

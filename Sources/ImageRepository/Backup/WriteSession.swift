@@ -108,6 +108,9 @@ final class WriteSession {
         // Ordering 7: the commit point.
         let outcome = try storing { () throws(StorageError) in try storage.claim(name, object) }
         if outcome == .occupied { try settleOccupied(name) }
+        // A key that was removed at this very moment: whoever removed it has either seen this manifest, and it is accepted, or nobody will.
+        try repository.keyrings.refresh()
+        _ = try repository.readSnapshot(id, nil)
         // Ordering 8. A session object that stays behind does no harm, so a failure here does not undo the commit.
         do throws(StorageError) { try storage.delete(.session(id)) } catch {}
         return (manifest, ObjectDigest.of(object))

@@ -19,6 +19,8 @@ final class PruneRun {
     func run() throws(RepositoryError) -> PruneReport {
         // Ordering 15: what an earlier prune began comes first.
         for (id, list) in try openLists().lists where list.kind == "prune" { try workOff(id, list) }
+        // What a dead session left is nobody's from here on.
+        _ = try repository.settleSessions()
         if report.waitsFor.isEmpty {
             let plan = try plan()
             report.plan = plan
@@ -28,7 +30,8 @@ final class PruneRun {
                 try finishSnapshots()
             }
         }
-        try dropAbsentPacks()
+        // Only after the plan, or the end of a list, has found a copy of all that lives.
+        if report.waitsFor.isEmpty { try dropAbsentPacks() }
         return report
     }
 
@@ -44,19 +47,18 @@ final class PruneRun {
     func plan() throws(RepositoryError) -> PrunePlan {
         var plan = PrunePlan()
         plan.openListCount = try openLists().lists.count { $0.list.kind == "prune" }
-        let snapshots = try readableSnapshots()
-        plan.snapshots = snapshots.filter(\.isDoomed).map(\.id)
-        let hasSessions = try !repository.openSessions().isEmpty
+        let (snapshots, doomed) = try snapshotsAndDoomed()
+        plan.snapshots = snapshots.map(\.id).filter(doomed.contains)
+        let hasSessions = try repository.openSessions().contains { !$0.isGone }
         let loaded = try soundIndex()
         let index = loaded.index
         var usedPacks: Set<UInt32> = []
         var usedSegments: Set<UInt64> = []
-        try walk(snapshots.filter { !$0.isDoomed }, index) { id, _ throws(RepositoryError) in
+        try walk(snapshots.filter { !doomed.contains($0.id) }, index) { id, _ throws(RepositoryError) in
             let locations = index.locations(id)
-            guard let first = locations.first else { throw .missingChunk(id) }
-            // Where no copy counts, none is given up.
-            let needed = index.countingLocation(id) == nil ? locations : [first]
-            for location in needed {
+            guard locations.contains(where: { loaded.listed[index.pack($0.pack).name] != nil }) else { throw .missingChunk(id) }
+            // No copy is given up for another one that nobody has read.
+            for location in locations {
                 usedPacks.insert(location.pack)
                 usedSegments.insert(UInt64(location.pack) << 32 | UInt64(location.segment))
             }
@@ -78,13 +80,46 @@ final class PruneRun {
         return plan
     }
 
-    /// Ordering 9: every manifest and mark must be readable. A manifest that nobody may sign is nobody's snapshot.
-    private func readableSnapshots() throws(RepositoryError) -> [Snapshot] {
+    /// Ordering 9: every manifest and mark must be readable, and none missing. A manifest that nobody may sign is nobody's snapshot.
+    ///
+    /// - Returns: all that have no final mark, and those of them that are to get one. Of which marks without effect tell something, none is.
+    private func snapshotsAndDoomed() throws(RepositoryError) -> (all: [Snapshot], doomed: Set<SnapshotID>) {
+        let pins = try repository.pinFile.read()
         let list = try repository.snapshots(includingForgotten: true)
         if let problem = list.unreadable.first ?? list.problems.first(where: { $0.severity == .error && !$0.object.hasPrefix("snapshots/") }) {
             throw .damaged(object: problem.object, reason: "\(problem.reason); nothing is deleted while it is not known what is needed")
         }
-        return list.snapshots
+        let marks = try repository.readMarks().states
+        if let problem = repository.missing(pins?.lastSnapshot, in: list, marks) { throw PruneRun.shrunken(problem.object, problem.reason) }
+        try refuseShrunken(list, marks)
+        let doomed = list.snapshots.filter { $0.isForgotten && !$0.isProtected && marks[$0.id]?.isDoubtful == false }
+        return (list.snapshots, Set(doomed.map(\.id)))
+    }
+
+    private static func shrunken(_ object: String, _ reason: String) -> RepositoryError {
+        .damaged(object: object, reason: "\(reason); nothing is deleted while snapshots may be missing")
+    }
+
+    /// Snapshots that something still speaks of must be there.
+    private func refuseShrunken(_ list: SnapshotList, _ marks: [SnapshotID: MarkState]) throws(RepositoryError) {
+        // Manifests that nobody accepts and abort records are there, too.
+        let present = Set(try storing { () throws(StorageError) in try storage.list(.snapshots) }.map(\.name))
+        for (id, state) in marks where !state.isFinal && !present.contains(.snapshot(id)) {
+            throw PruneRun.shrunken(ObjectName.snapshot(id).path, "it is missing, though it has a mark and no prune has ended it")
+        }
+        let finalCount = marks.values.count(where: \.isFinal)
+        for snapshot in list.snapshots {
+            for head in snapshot.manifest.heads where marks[head.snapshot]?.isFinal != true && !present.contains(.snapshot(head.snapshot)) {
+                throw PruneRun.shrunken(ObjectName.snapshot(head.snapshot).path, "it is missing, though snapshot \(snapshot.id) has seen it")
+            }
+            let earlierCount = list.snapshots.count { $0.manifest.ordinal < snapshot.manifest.ordinal } + list.problems.flatMap(\.snapshots).count + finalCount
+            if UInt64(earlierCount) < snapshot.manifest.seen.count {
+                throw PruneRun.shrunken("snapshots", "\(snapshot.id) was written after \(snapshot.manifest.seen.count) others, and not all of them are here")
+            }
+        }
+        if present.isEmpty, finalCount == 0, try !storing({ () throws(StorageError) in try storage.list(.index) }).isEmpty {
+            throw PruneRun.shrunken("snapshots", "there is none, and there never was a prune, but an index")
+        }
     }
 
     /// Ordering 9, for index objects. The cache is not asked: what is deleted because of it could not come back.
@@ -130,7 +165,7 @@ final class PruneRun {
         // Ordering 11: other lists, final marks, manifests and marks anew, the index, packs.
         let others = try openLists().lists.filter { $0.id != id }.reduce(into: Set<ObjectName>()) { $0.formUnion($1.list.packs) }
         try setFinalMarks()
-        let roots = try readableSnapshots()
+        let roots = try snapshotsAndDoomed().all
         let loaded = try soundIndex()
         let verdict = try decide(id, list, try spared(list, roots, loaded, others))
         // Ordering 14
@@ -202,13 +237,13 @@ final class PruneRun {
     }
 
     private func setFinalMarks() throws(RepositoryError) {
-        let doomed = try readableSnapshots().filter(\.isDoomed)
+        let doomed = try snapshotsAndDoomed().doomed
         guard !doomed.isEmpty else { return }
         let states = try repository.readMarks().states
-        for snapshot in doomed {
-            guard let state = states[snapshot.id], state.isForgotten, !state.isProtected, !state.isFinal else { continue }
+        for id in doomed {
+            guard let state = states[id], !state.isDoubtful, state.isForgotten, !state.isProtected, !state.isFinal else { continue }
             // Occupied: somebody brought it back, or ended it, at this moment.
-            if try repository.claimMark(.final, snapshot.id, number: state.nextNumber) == .created { report.snapshotCount += 1 }
+            if try repository.claimMark(.final, id, number: state.nextNumber) == .created { report.snapshotCount += 1 }
         }
     }
 
@@ -257,9 +292,4 @@ final class PruneRun {
     }
 
     private static func name(_ pack: IndexDocument.Pack) -> ObjectName { pack.directory.kind == .data ? .pack(pack.id) : .mapPack(pack.id) }
-}
-
-extension Snapshot {
-    /// The next prune makes an end of it.
-    fileprivate var isDoomed: Bool { isForgotten && !isProtected }
 }

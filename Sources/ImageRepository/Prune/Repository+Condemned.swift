@@ -49,7 +49,7 @@ extension Repository {
         let document = try sealing(name.path) { () throws(SealingError) in try sealer.open(object, binding) }
         let list = try decoding(name.path) { () throws(FormatError) in try CondemnedList(body: document.body) }
         do throws(SealingError) {
-            try verifier.verify(document, binding, .capability(list.kind == "damaged" ? .write : .prune))
+            try verifier.verify(document, binding, .lastingCapability(list.kind == "damaged" ? .write : .prune))
             return list
         } catch {
             if error == .unknownSigner { return nil }
@@ -64,7 +64,7 @@ extension Repository {
         let binding = sealer.repositoryBinding(.verdict, name: name.path)
         let document = try sealing(name.path) { () throws(SealingError) in
             let document = try sealer.open(object, binding)
-            try verifier.verify(document, binding, .capability(.prune))
+            try verifier.verify(document, binding, .lastingCapability(.prune))
             return document
         }
         return try decoding(name.path) { () throws(FormatError) in try Verdict(body: document.body) }

@@ -1,4 +1,5 @@
 import RepositoryFormat
+import Storage
 
 extension Repository {
     /// Deletes what nothing needs: forgotten snapshots for good, and every pack without a chunk that a snapshot reaches. Backups may run meanwhile.
@@ -6,6 +7,12 @@ extension Repository {
     /// - Throws: `.notPermitted`; `.damaged`, `.missingChunk` if it is not certain what is needed: nothing is deleted then. After any failure the next prune goes on.
     public func prune(cancellation: Cancellation) throws(RepositoryError) -> PruneReport {
         try permitPrune()
+        // Another prune may replace an index object between its listing and its reading: then all is looked at again. Every step may be repeated.
+        for _ in 0..<4 {
+            do throws(RepositoryError) { return try PruneRun(self, cancellation).run() } catch {
+                guard case .storage(.notFound) = error else { throw error }
+            }
+        }
         return try PruneRun(self, cancellation).run()
     }
 

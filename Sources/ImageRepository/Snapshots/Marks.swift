@@ -8,6 +8,8 @@ struct MarkState: Equatable {
     var isForgotten = false
     var isProtected = false
     var isFinal = false
+    /// A mark has no effect because its signer may not set it, or may not any more: what was meant is not certain.
+    var isDoubtful = false
     /// The number of the next mark.
     var nextNumber: UInt64 = 0
 
@@ -46,6 +48,7 @@ extension Repository {
                         state.apply(kind)
                     } else {
                         state.nextNumber += 1
+                        state.isDoubtful = true
                         problems.append(
                             Problem(severity: .warning, object: ObjectName.mark(id, number).path, reason: "its signer may not set it; it has no effect", snapshots: [id.hexadecimal]))
                     }
@@ -72,7 +75,7 @@ extension Repository {
         guard mark.snapshot == id, mark.number == number else { throw .damaged(object: name.path, reason: "it is the mark of another snapshot") }
         let capability = try neededCapability(mark, document.slot)
         do throws(SealingError) {
-            try verifier.verify(document, binding, .capability(capability))
+            try verifier.verify(document, binding, mark.kind == .final ? .lastingCapability(capability) : .capability(capability))
             return mark.kind
         } catch {
             if error == .unknownSigner { return nil }
