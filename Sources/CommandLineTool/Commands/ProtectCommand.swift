@@ -1,27 +1,17 @@
 import ArgumentParser
-import Bytes
-import ImageRepository
 import RepositoryFormat
 
 /// `holdfast protect`
 struct ProtectCommand: Command {
     static let configuration = CommandConfiguration(commandName: "protect", abstract: "Protect snapshots from being forgotten.")
 
-    @Argument(help: "The first digits of their ids, latest, or latest:HOST.")
-    var snapshots: [String]
+    @OptionGroup var options: MarkOptions
 
-    @OptionGroup(title: "Repository")
-    var repository: RepositoryOptions
-
-    @Flag(help: "Print one JSON object, as Specs/json.md describes.")
-    var json = false
-
-    var console: Console { Console(format: json ? .json : .text, isQuiet: false) }
+    var console: Console { options.console }
 
     func execute(_ console: Console) throws(Failure) -> ExitStatus {
-        let repository = try repository.open(console)
-        let found = try SnapshotFinder(repository: repository).findAll(snapshots)
-        try MarkReport.mark(found, .protect, in: repository, console)
+        let repository = try options.repository.open(console)
+        try MarkReport.mark(try SnapshotFinder(repository: repository).findAll(options.snapshots), .protect, in: repository, console)
         return .done
     }
 }

@@ -42,7 +42,7 @@ final class WriteSession {
             if let failure = loaded.condemnedFailure { throw failure }
         } catch {
             // An error stops the backup; if the session cannot be ended either, a maintainer will.
-            do throws(RepositoryError) { try WriteSession.abort(id, repository, reason: "the index could not be read") } catch {}
+            do throws(RepositoryError) { _ = try repository.abort(id, reason: "the index could not be read") } catch {}
             throw error
         }
         index = loaded.index
@@ -167,17 +167,7 @@ final class WriteSession {
     }
 
     /// Takes the session's own slot, so that it can never commit, and removes the session object.
-    private func abort(reason: String) throws(RepositoryError) { try WriteSession.abort(id, repository, reason: reason) }
-
-    private static func abort(_ id: SessionID, _ repository: Repository, reason: String) throws(RepositoryError) {
-        let name = ObjectName.snapshot(id)
-        let record = AbortRecord(session: id, reason: reason, time: repository.timestamp)
-        let object = repository.sealer.seal(record.body, repository.sealer.repositoryBinding(.abortRecord, name: name.path))
-        try storing { () throws(StorageError) in
-            _ = try repository.storage.claim(name, object)
-            try repository.storage.delete(.session(id))
-        }
-    }
+    private func abort(reason: String) throws(RepositoryError) { _ = try repository.abort(id, reason: reason) }
 
     /// Ordering 3. The id mixes what the machine knows with random bytes: clones with one state of the generator differ, or collide here and draw again.
     private static func register(_ repository: Repository, kind: String) throws(RepositoryError) -> SessionID {

@@ -90,20 +90,13 @@ final class CheckRun {
 
     private func checkSessions() throws(RepositoryError) {
         for info in try storing({ () throws(StorageError) in try repository.storage.list(.sessions) }) where !info.name.leaf.contains(".") {
+            guard let id = SessionID(hexadecimal: info.name.leaf) else {
+                report(.error, info.name.path, "its name is not that of a session")
+                continue
+            }
             do throws(RepositoryError) {
-                let object = try storing { () throws(StorageError) in
-                    try repository.storage.get(info.name, byteCountMax: UInt64(FormatLimits.recordByteCountMax))
-                }
-                let binding = repository.sealer.repositoryBinding(.session, name: info.name.path)
-                let document = try sealing(info.name.path) { () throws(SealingError) in
-                    let document = try repository.sealer.open(object, binding)
-                    try repository.verifier.verify(document, binding, .anySlot)
-                    return document
-                }
-                _ = try decoding(info.name.path) { () throws(FormatError) in try SessionRecord(body: document.body) }
+                _ = try repository.readSession(id)
             } catch {
-                // A session that ended while the check was looking is no problem.
-                if case .storage(.notFound) = error { continue }
                 if case .storage(.unavailable) = error { throw error }
                 report(.error, info.name.path, error.reason)
             }

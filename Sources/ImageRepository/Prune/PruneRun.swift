@@ -31,7 +31,7 @@ final class PruneRun {
             }
         }
         // Only after the plan, or the end of a list, has found a copy of all that lives.
-        if report.waitsFor.isEmpty { try dropAbsentPacks() }
+        if report.waitsFor.isEmpty { report.rewrittenIndexCount = try repository.dropAbsentPacks() }
         return report
     }
 
@@ -47,7 +47,7 @@ final class PruneRun {
     func plan() throws(RepositoryError) -> PrunePlan {
         var plan = PrunePlan()
         plan.openListCount = try openLists().lists.count { $0.list.kind == "prune" }
-        let (snapshots, doomed) = try snapshotsAndDoomed()
+        let (snapshots, doomed) = try repository.snapshotsAndDoomed()
         plan.snapshots = snapshots.map(\.id).filter(doomed.contains)
         let hasSessions = try repository.openSessions().contains { !$0.isGone }
         let loaded = try soundIndex()
@@ -78,48 +78,6 @@ final class PruneRun {
             }
         }
         return plan
-    }
-
-    /// Ordering 9: every manifest and mark must be readable, and none missing. A manifest that nobody may sign is nobody's snapshot.
-    ///
-    /// - Returns: all that have no final mark, and those of them that are to get one. Of which marks without effect tell something, none is.
-    private func snapshotsAndDoomed() throws(RepositoryError) -> (all: [Snapshot], doomed: Set<SnapshotID>) {
-        let pins = try repository.pinFile.read()
-        let list = try repository.snapshots(includingForgotten: true)
-        if let problem = list.unreadable.first ?? list.problems.first(where: { $0.severity == .error && !$0.object.hasPrefix("snapshots/") }) {
-            throw .damaged(object: problem.object, reason: "\(problem.reason); nothing is deleted while it is not known what is needed")
-        }
-        let marks = try repository.readMarks().states
-        if let problem = repository.missing(pins?.lastSnapshot, in: list, marks) { throw PruneRun.shrunken(problem.object, problem.reason) }
-        try refuseShrunken(list, marks)
-        let doomed = list.snapshots.filter { $0.isForgotten && !$0.isProtected && marks[$0.id]?.isDoubtful == false }
-        return (list.snapshots, Set(doomed.map(\.id)))
-    }
-
-    private static func shrunken(_ object: String, _ reason: String) -> RepositoryError {
-        .damaged(object: object, reason: "\(reason); nothing is deleted while snapshots may be missing")
-    }
-
-    /// Snapshots that something still speaks of must be there.
-    private func refuseShrunken(_ list: SnapshotList, _ marks: [SnapshotID: MarkState]) throws(RepositoryError) {
-        // Manifests that nobody accepts and abort records are there, too.
-        let present = Set(try storing { () throws(StorageError) in try storage.list(.snapshots) }.map(\.name))
-        for (id, state) in marks where !state.isFinal && !present.contains(.snapshot(id)) {
-            throw PruneRun.shrunken(ObjectName.snapshot(id).path, "it is missing, though it has a mark and no prune has ended it")
-        }
-        let finalCount = marks.values.count(where: \.isFinal)
-        for snapshot in list.snapshots {
-            for head in snapshot.manifest.heads where marks[head.snapshot]?.isFinal != true && !present.contains(.snapshot(head.snapshot)) {
-                throw PruneRun.shrunken(ObjectName.snapshot(head.snapshot).path, "it is missing, though snapshot \(snapshot.id) has seen it")
-            }
-            let earlierCount = list.snapshots.count { $0.manifest.ordinal < snapshot.manifest.ordinal } + list.problems.flatMap(\.snapshots).count + finalCount
-            if UInt64(earlierCount) < snapshot.manifest.seen.count {
-                throw PruneRun.shrunken("snapshots", "\(snapshot.id) was written after \(snapshot.manifest.seen.count) others, and not all of them are here")
-            }
-        }
-        if present.isEmpty, finalCount == 0, try !storing({ () throws(StorageError) in try storage.list(.index) }).isEmpty {
-            throw PruneRun.shrunken("snapshots", "there is none, and there never was a prune, but an index")
-        }
     }
 
     /// Ordering 9, for index objects. The cache is not asked: what is deleted because of it could not come back.
@@ -165,7 +123,7 @@ final class PruneRun {
         // Ordering 11: other lists, final marks, manifests and marks anew, the index, packs.
         let others = try openLists().lists.filter { $0.id != id }.reduce(into: Set<ObjectName>()) { $0.formUnion($1.list.packs) }
         try setFinalMarks()
-        let roots = try snapshotsAndDoomed().all
+        let roots = try repository.snapshotsAndDoomed().all
         let loaded = try soundIndex()
         let verdict = try decide(id, list, try spared(list, roots, loaded, others))
         // Ordering 14
@@ -237,7 +195,7 @@ final class PruneRun {
     }
 
     private func setFinalMarks() throws(RepositoryError) {
-        let doomed = try snapshotsAndDoomed().doomed
+        let doomed = try repository.snapshotsAndDoomed().doomed
         guard !doomed.isEmpty else { return }
         let states = try repository.readMarks().states
         for id in doomed {
@@ -256,40 +214,4 @@ final class PruneRun {
             try storing { () throws(StorageError) in try storage.delete(.snapshot(id)) }
         }
     }
-
-    // MARK: The index
-
-    /// Ordering 16: index objects that name packs that are gone are written anew without them.
-    private func dropAbsentPacks() throws(RepositoryError) {
-        var named: [(object: ObjectName, packs: [ObjectName])] = []
-        for info in try storing({ () throws(StorageError) in try storage.list(.index) }) {
-            do throws(RepositoryError) {
-                named.append((info.name, try repository.readIndex(info.name).packs.map(PruneRun.name)))
-            } catch {
-                // Another prune has rewritten it.
-                if case .storage(.notFound) = error { continue }
-                throw error
-            }
-        }
-        var listed: Set<ObjectName> = []
-        for kind in [ObjectKind.packs, .maps] {
-            for info in try storing({ () throws(StorageError) in try storage.list(kind) }) { listed.insert(info.name) }
-        }
-        var absent: Set<ObjectName> = []
-        for pack in Set(named.flatMap(\.packs)).subtracting(listed) {
-            if try storing({ () throws(StorageError) in try storage.stat(pack) }) == nil { absent.insert(pack) }
-        }
-        let inputs = named.filter { !absent.isDisjoint(with: $0.packs) }.map(\.object)
-        guard !inputs.isEmpty else { return }
-        for name in inputs {
-            let packs = try repository.readIndex(name).packs.filter { !absent.contains(PruneRun.name($0)) }
-            if !packs.isEmpty { try repository.putIndex(packs) }
-        }
-        try storing { () throws(StorageError) in try storage.barrier() }
-        for name in inputs { try storing { () throws(StorageError) in try storage.delete(name) } }
-        try storing { () throws(StorageError) in try storage.barrier() }
-        report.rewrittenIndexCount = inputs.count
-    }
-
-    private static func name(_ pack: IndexDocument.Pack) -> ObjectName { pack.directory.kind == .data ? .pack(pack.id) : .mapPack(pack.id) }
 }

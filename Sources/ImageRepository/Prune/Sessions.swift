@@ -57,7 +57,7 @@ extension Repository {
     }
 
     /// Nil if it ended meanwhile.
-    private func readSession(_ id: SessionID) throws(RepositoryError) -> OpenSession? {
+    func readSession(_ id: SessionID) throws(RepositoryError) -> OpenSession? {
         let name = ObjectName.session(id)
         let object: [UInt8]
         do throws(RepositoryError) {
@@ -79,7 +79,7 @@ extension Repository {
     }
 
     /// Takes the slot if it is free; the session object goes only afterwards (Ordering 8).
-    private func abort(_ id: SessionID, reason: String) throws(RepositoryError) -> PutOutcome {
+    func abort(_ id: SessionID, reason: String) throws(RepositoryError) -> PutOutcome {
         let name = ObjectName.snapshot(id)
         let record = AbortRecord(session: id, reason: reason, time: timestamp)
         let object = sealer.seal(record.body, sealer.repositoryBinding(.abortRecord, name: name.path))

@@ -1,0 +1,15 @@
+import ArgumentParser
+
+/// What the commands that mark snapshots have in common.
+struct MarkOptions: ParsableArguments {
+    @Argument(help: "The first digits of their ids, latest, or latest:HOST.")
+    var snapshots: [String]
+
+    @OptionGroup(title: "Repository")
+    var repository: RepositoryOptions
+
+    @Flag(help: "Print one JSON object, as Specs/json.md describes.")
+    var json = false
+
+    var console: Console { Console(format: json ? .json : .text, isQuiet: false) }
+}
