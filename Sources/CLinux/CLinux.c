@@ -94,6 +94,12 @@ uint64_t holdfast_file_system_type(const char *path) {
     return statfs(path, &information) == 0 ? (uint64_t)information.f_type : 0;
 }
 
+uint64_t holdfast_available_bytes(const char *path) {
+    struct statfs information;
+    if (statfs(path, &information) != 0 || information.f_blocks == 0) return UINT64_MAX;
+    return (uint64_t)information.f_bavail * (uint64_t)information.f_bsize;
+}
+
 uint32_t holdfast_major(uint64_t device) { return major(device); }
 uint32_t holdfast_minor(uint64_t device) { return minor(device); }
 

@@ -96,6 +96,11 @@ public final class LocalStorage: StorageBackend {
         return outcome
     }
 
+    public func availableByteCount() throws(StorageError) -> UInt64? {
+        let byteCount = unsafe holdfast_available_bytes(place)
+        return byteCount == .max ? nil : byteCount
+    }
+
     private func removeLeftovers(from folder: String) throws(ErrorNumber) {
         guard sweptFolders.withLock({ $0.insert(folder).inserted }) else { return }
         try Leftovers.remove(from: folder, calls: calls)

@@ -108,6 +108,35 @@ package final class ChunkIndex: Sendable {
         }
     }
 
+    /// One place of a chunk, with a number that no other place has: below `entryNumberLimit`, and the same until the next `add`.
+    package struct Entry: Sendable {
+        package let number: Int
+        package let location: ChunkLocation
+    }
+
+    /// All places where the chunk should be, in no particular order.
+    package func entries(_ id: ChunkID) -> [Entry] {
+        let (low, high) = (id.digest.words.0, id.digest.words.1)
+        var found: [Entry] = []
+        var numbered = 0
+        for run in runs {
+            run.run.forEach(low, high) { found.append(Entry(number: numbered + $0, location: run.placed($1))) }
+            numbered += run.run.entryCount
+        }
+        state.withLock { state in
+            let mask = state.entries.count - 1
+            var place = Int(truncatingIfNeeded: low) & mask
+            while !state.entries[place].isFree {
+                let entry = state.entries[place]
+                if entry.low == low, entry.high == high { found.append(Entry(number: numbered + place, location: entry.location)) }
+                place = (place + 1) & mask
+            }
+        }
+        return found
+    }
+
+    package var entryNumberLimit: Int { runs.reduce(0) { $0 + $1.run.entryCount } + state.withLock { $0.entries.count } }
+
     /// - Precondition: the ordinal is one that a location named.
     package func pack(_ ordinal: UInt32) -> PackRecord {
         state.withLock { state in

@@ -84,6 +84,15 @@ package struct PackFile: Sendable {
         return try open(sealed[...], header: header[...], packByteCount: pack.byteCount, kind, name)
     }
 
+    /// The sealed bytes of a segment, after their digest was verified: they may be copied as they are, by whoever cannot open them too.
+    package func readSegment(_ pack: ObjectName, _ segment: PackDirectory.Segment) throws(PackingError) -> [UInt8] {
+        let bytes = try fetch(pack, UInt64(segment.offset)..<UInt64(segment.offset) + UInt64(segment.sealedByteCount))
+        guard unsafe bytes.withUnsafeBytes({ unsafe sealer.member.segmentDigest($0) }) == segment.digest else {
+            throw .damaged(object: pack.path, reason: "the digest of the segment at byte \(segment.offset) does not fit")
+        }
+        return bytes
+    }
+
     private func directoryByteCount(_ trailer: ArraySlice<UInt8>, packByteCount: UInt64, _ name: String) throws(PackingError) -> Int {
         do throws(FormatError) {
             return try PackLayout.directoryByteCount(trailer: trailer, packByteCount: packByteCount)

@@ -19,11 +19,12 @@ package final class PackWriter: Sendable {
     private struct Filling {
         var buffer: AlignedBuffer
         var byteCount: Int
-        var segments: [PackDirectory.Segment]
-        var chunkCount: Int
+        var keys: [PackDirectory.Key] = []
+        var segments: [PackDirectory.Segment] = []
+        var chunkCount = 0
 
         /// Bytes of the pack if it is closed now, before it is padded.
-        func closedByteCount(_ keys: [PackDirectory.Key]) -> Int {
+        var closedByteCount: Int {
             let directory = PackDirectory.encodedByteCount(keys: keys, segmentCount: segments.count, chunkCount: chunkCount)
             return byteCount + SignedDocument.bodyOffset + directory + PackLayout.tagByteCount + PackLayout.trailerByteCount
         }
@@ -42,11 +43,11 @@ package final class PackWriter: Sendable {
 
     private let kind: PackDirectory.Kind
     private let sealer: DocumentSealer
-    private let keys: [PackDirectory.Key]
+    private let key: PackDirectory.Key?
     private let storage: any StorageBackend
     private let closeByteCount: Int
     private let buffers: Pool<AlignedBuffer>
-    private let queue = BoundedQueue<(AlignedBuffer, Int, [PackDirectory.Segment])>(limit: 2)
+    private let queue = BoundedQueue<Filling>(limit: 2)
     /// Two locks: who appends may wait for a buffer, which comes back only after its pack was noted as stored.
     private let open = Monitor(Open())
     private let stored = Monitor(Stored())
@@ -64,7 +65,7 @@ package final class PackWriter: Sendable {
         precondition((kind == .data) == (key != nil), "data packs have a session key, map packs none")
         self.kind = kind
         self.sealer = sealer
-        keys = key.map { [$0] } ?? []
+        self.key = key
         self.storage = storage
         self.closeByteCount = closeByteCount ?? (kind == .data ? PackLayout.dataPackByteCount : PackLayout.mapPackByteCount)
         self.onStored = onStored
@@ -75,20 +76,29 @@ package final class PackWriter: Sendable {
         open.withLock { $0.threads = threads }
     }
 
-    /// Takes a sealed segment; its record's offset is set here.
+    /// Takes a segment sealed with the session's key, or a map segment. Its record's offset is set here.
     package func append(_ sealed: UnsafeRawBufferPointer, _ record: PackDirectory.Segment) throws(PackingError) {
+        unsafe try append(sealed, record, key)
+    }
+
+    /// Takes a segment of another pack as it is: sealed with that session's `key`, nil for a map segment. Its record's offset and key index are set here.
+    package func append(_ sealed: UnsafeRawBufferPointer, _ record: PackDirectory.Segment, _ key: PackDirectory.Key?) throws(PackingError) {
+        precondition((kind == .data) == (key != nil), "data segments have a session key, map segments none")
         try failure.check()
         open.withLock { state in
             if let filling = state.filling {
-                let grown = filling.closedByteCount(keys) + sealed.count + PackDirectory.Segment.byteCount + record.chunks.count * 36
-                if grown > closeByteCount || filling.chunkCount + record.chunks.count > PackWriter.chunksPerPack { close(&state) }
+                let grown = filling.closedByteCount + sealed.count + PackDirectory.encodedByteCount(
+                    keys: key.map { filling.keys.contains($0) ? [] : [$0] } ?? [], segmentCount: 1, chunkCount: record.chunks.count)
+                let isTooMuch = filling.chunkCount + record.chunks.count > PackWriter.chunksPerPack || filling.keys.count >= FormatLimits.keysPerPackMax
+                if grown > closeByteCount || isTooMuch { close(&state) }
             }
-            if state.filling == nil {
-                state.filling = Filling(buffer: buffers.take(), byteCount: ObjectHeader.byteCount, segments: [], chunkCount: 0)
-            }
-            guard var filling = state.filling.take() else { return }
+            var filling = state.filling.take() ?? Filling(buffer: buffers.take(), byteCount: ObjectHeader.byteCount)
             var placed = record
             placed.offset = UInt32(filling.byteCount)
+            if let key {
+                if !filling.keys.contains(key) { filling.keys.append(key) }
+                placed.keyIndex = UInt8(filling.keys.firstIndex(of: key) ?? 0)
+            }
             unsafe filling.buffer.copy(sealed, at: filling.byteCount)
             filling.byteCount += sealed.count
             filling.segments.append(placed)
@@ -123,33 +133,33 @@ package final class PackWriter: Sendable {
 
     /// In the last quarter a pack is closed where its Padmé size happens to be near: otherwise padding would take 2 % of a repository.
     private func isGoodSize(_ filling: Filling) -> Bool {
-        let byteCount = filling.closedByteCount(keys)
+        let byteCount = filling.closedByteCount
         return byteCount >= closeByteCount / 4 * 3 && PackLayout.padme(byteCount) - byteCount <= byteCount / PackWriter.goodPaddingPart
     }
 
     private func close(_ state: inout Open) {
         guard let filling = state.filling.take() else { return }
-        if !queue.put((filling.buffer, filling.byteCount, filling.segments)) { buffers.giveBack(filling.buffer) }
+        if !queue.put(filling) { buffers.giveBack(filling.buffer) }
     }
 
     private func storeAll() {
-        while let (buffer, byteCount, segments) = queue.take() {
+        while let filling = queue.take() {
             // After a failure packs are only taken out of the way, so that nobody waits for a buffer.
             if failure.value == nil {
                 do throws(PackingError) {
-                    try store(buffer, segmentsEnd: byteCount, segments)
+                    try store(filling)
                 } catch { failure.record(error) }
             }
-            buffers.giveBack(buffer)
+            buffers.giveBack(filling.buffer)
         }
     }
 
     /// Adds padding, directory, trailer and header, and stores the pack under its digest.
-    private func store(_ buffer: AlignedBuffer, segmentsEnd: Int, _ segments: [PackDirectory.Segment]) throws(PackingError) {
-        var directory = PackDirectory(kind: kind, epoch: sealer.member.epoch, packByteCount: 0, keys: keys, segments: segments)
-        let chunkCount = segments.reduce(0) { $0 + $1.chunks.count }
+    private func store(_ filling: Filling) throws(PackingError) {
+        let (buffer, segmentsEnd) = (filling.buffer, filling.byteCount)
+        var directory = PackDirectory(kind: kind, epoch: sealer.member.epoch, packByteCount: 0, keys: filling.keys, segments: filling.segments)
         let sealedByteCount = SignedDocument.bodyOffset + PackLayout.tagByteCount
-            + PackDirectory.encodedByteCount(keys: keys, segmentCount: segments.count, chunkCount: chunkCount)
+            + PackDirectory.encodedByteCount(keys: filling.keys, segmentCount: filling.segments.count, chunkCount: filling.chunkCount)
         let total = PackLayout.padme(segmentsEnd + sealedByteCount + PackLayout.trailerByteCount)
         directory.packByteCount = UInt64(total)
         let (salt, sealed) = sealer.sealPart(directory.encoded, sealer.keyspaceBinding(kind.directoryType))

@@ -84,12 +84,18 @@ public struct SessionRecord: Equatable, Sendable {
 
 /// Packs that writers must no longer count on, `condemned/<id>`. Section: Specs/format/records.md.
 public struct CondemnedList: Equatable, Sendable {
-    /// "prune", or "damaged" for packs found broken.
-    public var kind: String
+    public enum Kind: String, Sendable {
+        /// They are to be deleted.
+        case prune
+        /// They were found damaged, and stay.
+        case damaged
+    }
+
+    public var kind: Kind
     public var dataPacks: [PackID]
     public var mapPacks: [PackID]
 
-    public init(kind: String, dataPacks: [PackID], mapPacks: [PackID]) {
+    public init(kind: Kind, dataPacks: [PackID], mapPacks: [PackID]) {
         self.kind = kind
         self.dataPacks = dataPacks
         self.mapPacks = mapPacks
@@ -97,15 +103,15 @@ public struct CondemnedList: Equatable, Sendable {
 
     public var body: [UInt8] {
         let json: JSONValue = [
-            "kind": .string(kind), "packs": .strings(dataPacks.map(\.hexadecimal)), "maps": .strings(mapPacks.map(\.hexadecimal)),
+            "kind": .string(kind.rawValue), "packs": .strings(dataPacks.map(\.hexadecimal)), "maps": .strings(mapPacks.map(\.hexadecimal)),
         ]
         return json.encoded
     }
 
     public init(body: some Collection<UInt8>) throws(FormatError) {
         let json = try JSONValue(parsing: body)
-        kind = try json.string("kind")
-        guard kind == "prune" || kind == "damaged" else { throw .member("kind") }
+        guard let kind = Kind(rawValue: try json.string("kind")) else { throw .member("kind") }
+        self.kind = kind
         dataPacks = try CondemnedList.packs(json, "packs")
         mapPacks = try CondemnedList.packs(json, "maps")
     }

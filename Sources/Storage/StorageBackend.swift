@@ -56,6 +56,13 @@ public protocol StorageBackend: Sendable {
     /// - Throws: `.noRepository` when the repository's root itself is missing.
     func list(_ kind: ObjectKind) throws(StorageError) -> [ObjectInfo]
 
+    /// Room for new objects, as far as it is known: nil where there is no limit or none is told.
+    func availableByteCount() throws(StorageError) -> UInt64?
+
     /// Removes an object; removing what is not there is not an error.
     func delete(_ name: ObjectName) throws(StorageError)
+}
+
+extension StorageBackend {
+    public func availableByteCount() throws(StorageError) -> UInt64? { nil }
 }

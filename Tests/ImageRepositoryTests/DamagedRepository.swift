@@ -30,7 +30,7 @@ struct DamagedRepository {
         let record = SessionRecord(kind: "backup", host: "elsewhere", machineID: "", processID: 7, startTime: repository.timestamp, tool: "holdfast test")
         _ = try storage.put(session, repository.sealer.seal(record.body, repository.sealer.repositoryBinding(.session, name: session.path)).span)
         let list = ObjectName(.condemned, RandomID([UInt8](repeating: 9, count: 16)).hexadecimal)
-        let condemned = CondemnedList(kind: "prune", dataPacks: [PackID(Digest([UInt8](repeating: 5, count: 32)))], mapPacks: [])
+        let condemned = CondemnedList(kind: .prune, dataPacks: [PackID(Digest([UInt8](repeating: 5, count: 32)))], mapPacks: [])
         _ = try storage.put(list, repository.sealer.seal(condemned.body, repository.sealer.repositoryBinding(.condemnedList, name: list.path)).span)
         sound = storage.objects
     }

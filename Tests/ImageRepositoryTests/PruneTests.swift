@@ -229,17 +229,20 @@ struct PruneTests {
         #expect(try fixture.restore(first) == old)
     }
 
-    @Test func `of maps that were stored again because a pack is damaged, no copy is given up`() throws {
+    @Test func `of maps that were stored again because a pack is damaged, the sound copy stays`() throws {
         let fixture = try RepositoryFixture(storage)
         _ = try fixture.backup(old)
+        let damagedPacks = storage.objects.keys.filter { $0.kind == .maps }
         for (name, sound) in storage.objects where name.kind == .maps {
             var damaged = sound
             damaged[100] ^= 1
             storage.overwrite(name, with: damaged)
         }
         let healed = try fixture.backup(old).snapshot
-        #expect(try prune(fixture.repository).deleted.count == 0)
+        #expect(try prune(fixture.repository).deleted.count == damagedPacks.count)
+        #expect(damagedPacks.allSatisfy { storage.objects[$0] == nil })
         #expect(try fixture.restore(healed) == old)
+        #expect(try fixture.check(.all).problems.isEmpty)
     }
 
     @Test func `what a dead session left goes at once, though nothing was forgotten`() throws {

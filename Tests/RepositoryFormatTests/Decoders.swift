@@ -49,7 +49,7 @@ struct Decoder: Sendable, CustomTestStringConvertible {
         var samples = Samples(seed: 2)
         let mark = Mark(kind: .protect, snapshot: SnapshotID(samples.id()), number: 12, time: "2026-03-01T12:00:00Z")
         let session = SessionRecord(kind: "backup", host: "h", machineID: "m", processID: 4711, startTime: "2026-03-01T12:00:00Z", tool: "t")
-        let condemned = CondemnedList(kind: "prune", dataPacks: [PackID(samples.digest())], mapPacks: [PackID(samples.digest())])
+        let condemned = CondemnedList(kind: .prune, dataPacks: [PackID(samples.digest())], mapPacks: [PackID(samples.digest())])
         let abort = AbortRecord(session: SessionID(samples.id()), reason: "silent", time: "2026-03-01T12:00:00Z")
         return [
             Decoder(name: "config", sample: samples.config().body, isCanonical: false) { try Config(body: $0).body },

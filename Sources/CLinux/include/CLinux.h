@@ -48,6 +48,8 @@ void holdfast_name_thread(const char *name);
 int holdfast_usable_cores(void);
 // statfs(2): the file system's magic number, 0 and errno on error
 uint64_t holdfast_file_system_type(const char *path);
+// statfs(2): bytes that may still be stored there, UINT64_MAX where nothing is told
+uint64_t holdfast_available_bytes(const char *path);
 // major and minor of a device number
 uint32_t holdfast_major(uint64_t device);
 uint32_t holdfast_minor(uint64_t device);

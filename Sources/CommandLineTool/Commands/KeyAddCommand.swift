@@ -16,6 +16,11 @@ struct KeyAddCommand: Command {
     @Option(help: "backup: only stores and lists; full: everything.")
     var role: RoleOption
 
+    @Option(parsing: .upToNextOption, help: ArgumentHelp(
+        "What a key of role backup may do besides: forget-own (the snapshots it made), forget-any, prune. A prune with such a key frees less, because it cannot open what it copies.",
+        valueName: "what"))
+    var allow: [GrantOption] = []
+
     @Option(help: "What to call the slot.")
     var label = ""
 
@@ -29,11 +34,26 @@ struct KeyAddCommand: Command {
         try requireFullRole(repository, to: "add keys")
         let credential = try new.credential(console)
         let slot = try repositoryCall { () throws(RepositoryError) in
-            try repository.addSlot(role: role.role, credential: credential, cost: new.cost.cost, label: label)
+            try repository.addSlot(role: role.role, granting: Set(allow.map(\.capability)), credential: credential, cost: new.cost.cost, label: label)
         }
         console.print("Added slot \(SnapshotText.short(slot)) of role \(role.rawValue).")
         console.print(json: ["type": "summary", "operation": "key_add", "slot_id": .string(slot.hexadecimal), "role": .string(role.rawValue)])
         return .done
+    }
+}
+
+/// What can be granted, as the command line names it.
+enum GrantOption: String, ExpressibleByArgument, CaseIterable {
+    case forgetOwn = "forget-own"
+    case forgetAny = "forget-any"
+    case prune
+
+    var capability: Capability {
+        switch self {
+        case .forgetOwn: .forgetOwn
+        case .forgetAny: .forgetAny
+        case .prune: .prune
+        }
     }
 }
 

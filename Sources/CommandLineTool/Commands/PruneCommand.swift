@@ -7,10 +7,10 @@ import RepositoryFormat
 struct PruneCommand: Command {
     static let configuration = CommandConfiguration(
         commandName: "prune",
-        abstract: "Delete forgotten snapshots for good, and every pack that nothing needs any more.",
+        abstract: "Delete forgotten snapshots for good, and free what nothing needs any more.",
         discussion: """
-            Every snapshot that is forgotten at this moment is gone for good, whoever forgot it. Backups may run meanwhile: packs are condemned first, and \
-            deleted by a prune that finds no session running. Sessions of this machine whose process is gone are ended at once, others are waited for: prune \
+            Every snapshot that is forgotten at this moment is gone for good, whoever forgot it. Backups may run meanwhile: what is still needed of packs that \
+            are mostly unused, and of small ones, is copied to others; packs are condemned first, and deleted by a prune that finds no session running. Sessions of this machine whose process is gone are ended at once, others are waited for: prune \
             again then, or end them with “holdfast sessions --end”. \
             A prune may be interrupted at any moment; the next one goes on.
             """)
@@ -18,7 +18,10 @@ struct PruneCommand: Command {
     @OptionGroup(title: "Repository")
     var repository: RepositoryOptions
 
-    @Flag(name: [.customShort("n"), .long], help: "Only show what would be deleted and kept.")
+    @OptionGroup
+    var repack: RepackOptions
+
+    @Flag(name: [.customShort("n"), .long], help: "Only show what would be deleted, repacked and kept.")
     var dryRun = false
 
     @Flag(help: "Print one JSON object, as Specs/json.md describes.")
@@ -29,13 +32,12 @@ struct PruneCommand: Command {
     func execute(_ console: Console) throws(Failure) -> ExitStatus {
         let repository = try repository.open(console)
         if dryRun {
-            let plan = try Operation(console: console, kind: .prune).run { _, cancellation throws(RepositoryError) in try repository.prunePlan(cancellation: cancellation) }
+            let plan = try Operation(console: console, kind: .prune).run { _, cancellation throws(RepositoryError) in try repository.prunePlan(repack.options, cancellation: cancellation) }
             console.print(PruneText.lines(plan))
             console.note("Nothing was done.")
             console.print(json: PruneText.json(plan))
             return .done
         }
-        try PruneText.prune(repository, console)
-        return .done
+        return try PruneText.prune(repository, repack.options, console)
     }
 }

@@ -66,9 +66,19 @@ enum ArgumentValues {
 
     /// `5%`, `0.5%`, `100%`; above 0.
     static func percent(_ text: String) throws -> Double {
-        guard text.hasSuffix("%"), text.dropLast().allSatisfy({ "0123456789.".contains($0) }), let percent = Double(text.dropLast()), percent > 0, percent <= 100 else {
-            throw ValidationError("“\(text)” is no share; write --read-data for all, or --read-data=5%.")
-        }
+        guard let percent = share(text), percent > 0 else { throw ValidationError("“\(text)” is no share; write --read-data for all, or --read-data=5%.") }
+        return percent
+    }
+
+    /// `5%`, `0%`.
+    static func unusedPercent(_ text: String) throws -> Double {
+        guard let percent = share(text) else { throw ValidationError("“\(text)” is no share; write 5%, or 0% to free all there is.") }
+        return percent
+    }
+
+    /// 0 to 100.
+    private static func share(_ text: String) -> Double? {
+        guard text.hasSuffix("%"), text.dropLast().allSatisfy({ "0123456789.".contains($0) }), let percent = Double(text.dropLast()), percent <= 100 else { return nil }
         return percent
     }
 }

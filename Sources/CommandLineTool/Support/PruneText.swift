@@ -4,13 +4,14 @@ import RepositoryFormat
 
 /// What a prune would do and what it did, in words and as JSON.
 enum PruneText {
-    static func prune(_ repository: Repository, _ console: Console) throws(Failure) {
+    static func prune(_ repository: Repository, _ options: PruneOptions, _ console: Console) throws(Failure) -> ExitStatus {
         let report = try Operation(console: console, kind: .prune, stopping: "stopping; the next prune goes on").run { _, cancellation throws(RepositoryError) in
-            try repository.prune(cancellation: cancellation)
+            try repository.prune(options, cancellation: cancellation)
         }
         if let plan = report.plan, report.waitsFor.isEmpty { console.print(keptLines(plan)) }
         var done: [String] = []
         if report.snapshotCount > 0 { done.append("\(count(report.snapshotCount, "forgotten snapshot")) gone for good") }
+        if report.written.count > 0 { done.append("\(text(report.written)) written with what is needed of others") }
         if report.deleted.count > 0 { done.append("\(text(report.deleted)) deleted") }
         if report.sparedPackCount > 0 { done.append("\(count(report.sparedPackCount, "pack")) spared, as a backup has come to need them") }
         if !done.isEmpty { console.print(done.joined(separator: "; ") + ".") }
@@ -20,19 +21,34 @@ enum PruneText {
         } else if done.isEmpty {
             console.note("Nothing to delete.")
         }
+        ProblemText.report(report.problems, console)
         console.print(json: json(report))
+        return report.problems.isEmpty ? .done : .failed
     }
 
     static func lines(_ plan: PrunePlan) -> [String] {
         var lines = ["\(count(plan.snapshots.count, "forgotten snapshot")) would be gone for good, \(text(plan.deleted)) deleted."]
         if plan.openListCount > 0 { lines.append("Before that, what \(count(plan.openListCount, "earlier prune")) began would be finished.") }
+        if plan.unusedRepack.packs.count > 0 { lines.append("Repacked because too much of them is unused: \(text(plan.unusedRepack)).") }
+        if plan.smallRepack.packs.count > 0 { lines.append("Merged because they are small: \(text(plan.smallRepack)).") }
         return lines + keptLines(plan)
     }
 
     private static func keptLines(_ plan: PrunePlan) -> [String] {
-        var lines = ["\(text(plan.kept)) kept" + (plan.deadSegmentByteCount > 0 ? ", of which \(ByteText.of(plan.deadSegmentByteCount)) are needed by nobody and stay until their packs are." : ".")]
+        var lines = ["\(text(plan.kept)) kept" + (plan.deadByteCount > 0 ? ", of which nobody needs \(ByteText.of(plan.deadByteCount))." : ".")]
+        if plan.sealedDeadByteCount > 0 {
+            lines.append("\(ByteText.of(plan.sealedDeadByteCount)) of these are in segments that this key cannot open; “holdfast prune” with a key of role full frees them.")
+        }
+        if plan.postponedRepack.packs.count > 0 {
+            let reason = plan.isShortOfRoom ? "there is no room to copy what is needed of them" : "--max-repack allows no more"
+            lines.append("Not repacked, because \(reason): \(text(plan.postponedRepack)).")
+        }
         if plan.unindexed.count > 0 { lines.append("\(text(plan.unindexed)) left alone: they may belong to a session that runs.") }
         return lines
+    }
+
+    private static func text(_ repack: PrunePlan.Repack) -> String {
+        "\(text(repack.packs)), \(ByteText.of(repack.copiedByteCount)) to be copied, \(ByteText.of(repack.openedByteCount)) to be opened and stored anew in part, \(ByteText.of(repack.freedByteCount)) freed"
     }
 
     static func line(_ session: OpenSession) -> String {
@@ -50,7 +66,16 @@ enum PruneText {
         [
             "type": "plan", "operation": "prune", "forgotten": .strings(plan.snapshots.map(\.hexadecimal)), "deleted_pack_count": .count(plan.deleted.count),
             "deleted_byte_count": .count(plan.deleted.byteCount), "kept_pack_count": .count(plan.kept.count), "kept_byte_count": .count(plan.kept.byteCount),
-            "dead_segment_byte_count": .count(plan.deadSegmentByteCount), "unindexed_pack_count": .count(plan.unindexed.count), "open_list_count": .count(plan.openListCount),
+            "dead_byte_count": .count(plan.deadByteCount), "sealed_dead_byte_count": .count(plan.sealedDeadByteCount), "unindexed_pack_count": .count(plan.unindexed.count),
+            "open_list_count": .count(plan.openListCount), "repack_unused": json(plan.unusedRepack), "repack_small": json(plan.smallRepack),
+            "repack_postponed": json(plan.postponedRepack), "short_of_room": .bool(plan.isShortOfRoom),
+        ]
+    }
+
+    private static func json(_ repack: PrunePlan.Repack) -> JSONValue {
+        [
+            "pack_count": .count(repack.packs.count), "pack_byte_count": .count(repack.packs.byteCount), "copied_byte_count": .count(repack.copiedByteCount),
+            "opened_byte_count": .count(repack.openedByteCount), "freed_byte_count": .count(repack.freedByteCount),
         ]
     }
 
@@ -58,6 +83,7 @@ enum PruneText {
         [
             "type": "summary", "operation": "prune", "final_snapshot_count": .count(report.snapshotCount), "deleted_pack_count": .count(report.deleted.count),
             "deleted_byte_count": .count(report.deleted.byteCount), "spared_pack_count": .count(report.sparedPackCount),
+            "written_pack_count": .count(report.written.count), "written_byte_count": .count(report.written.byteCount),
             "rewritten_index_count": .count(report.rewrittenIndexCount), "waits_for": .array(report.waitsFor.map { json($0) }),
             "plan": report.plan.map { json($0) } ?? .null,
         ]

@@ -143,18 +143,8 @@ final class WriteSession {
 
     private func takeStored() { pending += dataPacks.takeConfirmed() + mapPacks.takeConfirmed() }
 
-    /// Ordering 6: names durable, sizes confirmed, then index objects.
     private func writeIndex() throws(RepositoryError) {
-        guard !pending.isEmpty else { return }
-        try storing { () throws(StorageError) in try storage.barrier() }
-        for pack in pending {
-            let name = pack.directory.kind == .data ? ObjectName.pack(pack.id) : .mapPack(pack.id)
-            guard let info = try storing({ () throws(StorageError) in try storage.stat(name) }), info.byteCount == pack.directory.packByteCount else {
-                throw .damaged(object: name.path, reason: "it was stored and is not there whole; nothing was committed")
-            }
-        }
-        try repository.putIndex(pending)
-        try storing { () throws(StorageError) in try storage.barrier() }
+        try repository.confirmAndIndex(pending)
         pending = []
     }
 

@@ -8,13 +8,18 @@ extension Repository {
     /// Adds a slot and returns its id.
     ///
     /// Order (Specs/ordering.md): the key slot is durable before the keyring names it.
+    /// - Parameter granting: what the slot may do beyond its role: `.forgetOwn`, `.forgetAny`, `.prune`. The rest needs keys that the role does not have.
     /// - Throws: `.notPermitted` for a key of role backup.
-    public func addSlot(role: Role, credential: Credential, cost: PasswordCost, label: String) throws(RepositoryError) -> SlotID {
+    public func addSlot(
+        role: Role, granting capabilities: Set<Capability> = [], credential: Credential, cost: PasswordCost, label: String
+    ) throws(RepositoryError) -> SlotID {
+        guard capabilities.isSubset(of: [.forgetOwn, .forgetAny, .prune]) else { throw .invalid("only forgetting and pruning can be granted to a key; the rest comes with its role") }
         let (_, rootKey) = try demandRootKey(to: "add keys")
         try permit(.write)
         guard keyrings.current.slots.count < FormatLimits.slotCountMax else { throw .invalid("a repository has at most \(FormatLimits.slotCountMax) keys; remove one") }
         try refuseKnown(credential)
-        let slot = try storeSlot(role: role, credential: credential, cost: cost, label: label)
+        var slot = try storeSlot(role: role, credential: credential, cost: cost, label: label)
+        slot.capabilities += capabilities.map(\.rawValue).filter { !slot.capabilities.contains($0) }.sorted()
         try keyrings.append({ $0.slots.append(slot) }, key: rootKey)
         _ = pin()
         return slot.id

@@ -8,6 +8,19 @@ extension Repository {
     /// 64 directories are below 8 MiB as a rule; few enough stay below the limit whatever they hold.
     static let packsPerIndex = 64
 
+    /// Ordering 6: names durable, sizes confirmed, then index objects.
+    func confirmAndIndex(_ packs: [IndexDocument.Pack]) throws(RepositoryError) {
+        guard !packs.isEmpty else { return }
+        try storing { () throws(StorageError) in try storage.barrier() }
+        for pack in packs {
+            guard let info = try storing({ () throws(StorageError) in try storage.stat(pack.name) }), info.byteCount == pack.directory.packByteCount else {
+                throw .damaged(object: pack.name.path, reason: "it was stored and is not there whole; nothing was committed")
+            }
+        }
+        try putIndex(packs)
+        try storing { () throws(StorageError) in try storage.barrier() }
+    }
+
     /// Puts index objects that name these packs, which must be durable. A barrier has to follow.
     func putIndex(_ packs: [IndexDocument.Pack]) throws(RepositoryError) {
         var rest = packs[...]
@@ -29,4 +42,8 @@ extension Repository {
         let object = sealer.seal(body, sealer.repositoryBinding(.index, name: ""))
         _ = try storing { () throws(StorageError) in try storage.put(.index(IndexID(ObjectDigest.of(object))), object.span) }
     }
+}
+
+extension IndexDocument.Pack {
+    var name: ObjectName { directory.kind == .data ? .pack(id) : .mapPack(id) }
 }

@@ -2,7 +2,17 @@ import Bytes
 import Packing
 import RepositoryFormat
 
-/// Goes through every chunk that snapshots reach. Subtrees that several share are gone through once.
+/// A chunk that a snapshot reaches, and where it belongs there.
+struct ChunkUse {
+    var id: ChunkID
+    var kind: PackDirectory.Kind
+    /// Of a map chunk: the first that it covers.
+    var band: UInt64
+    /// Within the band.
+    var offset = 0
+}
+
+/// Goes through every chunk that snapshots reach, in the order of their images. Subtrees that several share are gone through once.
 struct LiveWalk {
     private struct Key: Hashable {
         var id: ChunkID
@@ -14,10 +24,10 @@ struct LiveWalk {
     private let reader: SegmentReader
     private let cancellation: Cancellation
     /// Called for each chunk, data chunks more than once if several bands have them.
-    private let use: (ChunkID, PackDirectory.Kind) throws(RepositoryError) -> Void
+    private let use: (ChunkUse) throws(RepositoryError) -> Void
     private var known: Set<Key> = []
 
-    init(_ reader: SegmentReader, _ cancellation: Cancellation, use: @escaping (ChunkID, PackDirectory.Kind) throws(RepositoryError) -> Void) {
+    init(_ reader: SegmentReader, _ cancellation: Cancellation, use: @escaping (ChunkUse) throws(RepositoryError) -> Void) {
         self.reader = reader
         self.cancellation = cancellation
         self.use = use
@@ -38,11 +48,15 @@ struct LiveWalk {
         let byteCount = min(geometry.byteCount - start, MapGeometry.bandsBelow(level: level) * UInt64(FormatLimits.bandByteCount))
         guard known.insert(Key(id: slot.id, level: level, byteCount: byteCount)).inserted else { return }
         try cancellation.check()
-        try use(slot.id, .map)
+        try use(ChunkUse(id: slot.id, kind: .map, band: firstBand))
         let bytes = try packing { () throws(PackingError) in try unsafe reader.withChunk(slot.id, .map) { unsafe Array($0) } }
         if level == 0 {
             let map = try decoding("band map \(slot.id)") { () throws(FormatError) in try BandMap(decoding: bytes, bandByteCount: Int(byteCount)) }
-            for entry in map.entries where entry.kind == .data { try use(entry.chunk, .data) }
+            var offset = 0
+            for entry in map.entries {
+                if entry.kind == .data { try use(ChunkUse(id: entry.chunk, kind: .data, band: firstBand, offset: offset)) }
+                offset += Int(entry.byteCount)
+            }
             return
         }
         let slotCount = geometry.slotCount(level: level, firstBand: firstBand)

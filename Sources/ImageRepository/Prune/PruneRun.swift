@@ -6,33 +6,61 @@ import Storage
 
 /// One prune: the maintainer's steps, 9 to 16 of Specs/ordering.md. It may be interrupted anywhere; the next one goes on.
 final class PruneRun {
+    /// Each round frees something for the next to copy into, where room is short.
+    private static let roundCountMax = 64
+
     private let repository: Repository
+    private let options: PruneOptions
     private let cancellation: Cancellation
     private var report = PruneReport()
     private var storage: any StorageBackend { repository.storage }
 
-    init(_ repository: Repository, _ cancellation: Cancellation) {
+    init(_ repository: Repository, _ options: PruneOptions, _ cancellation: Cancellation) {
         self.repository = repository
+        self.options = options
         self.cancellation = cancellation
     }
 
     func run() throws(RepositoryError) -> PruneReport {
         // Ordering 15: what an earlier prune began comes first.
-        for (id, list) in try openLists().lists where list.kind == "prune" { try workOff(id, list) }
+        for (id, list) in try openLists().lists where list.kind == .prune { try workOff(id, list) }
         // What a dead session left is nobody's from here on.
         _ = try repository.settleSessions()
-        if report.waitsFor.isEmpty {
-            let plan = try plan()
-            report.plan = plan
-            if !plan.deletedDataPacks.isEmpty || !plan.deletedMapPacks.isEmpty {
-                try condemn(plan)
-            } else if !plan.snapshots.isEmpty {
-                try finishSnapshots()
-            }
+        for _ in 0..<PruneRun.roundCountMax where report.waitsFor.isEmpty {
+            guard try round() else { break }
         }
         // Only after the plan, or the end of a list, has found a copy of all that lives.
-        if report.waitsFor.isEmpty { report.rewrittenIndexCount = try repository.dropAbsentPacks() }
+        if report.waitsFor.isEmpty { report.rewrittenIndexCount = try repository.mergeIndex() }
         return report
+    }
+
+    /// Whether another round may be able to do what this one had no room for.
+    private func round() throws(RepositoryError) -> Bool {
+        let planned = try planned(readsCopies: true)
+        if report.plan == nil { report.plan = planned.plan }
+        // What needs no copying goes first.
+        if !planned.deletedDataPacks.isEmpty || !planned.deletedMapPacks.isEmpty {
+            try condemn(CondemnedList(kind: .prune, dataPacks: planned.deletedDataPacks, mapPacks: planned.deletedMapPacks))
+        } else if !planned.plan.snapshots.isEmpty {
+            try finishSnapshots()
+        }
+        guard report.waitsFor.isEmpty else { return false }
+        guard !planned.repacked.isEmpty else { return planned.plan.isShortOfRoom && planned.plan.deleted.count > 0 }
+        let replaced = try repack(planned)
+        return planned.plan.isShortOfRoom && replaced && report.waitsFor.isEmpty
+    }
+
+    /// Whether packs were replaced.
+    private func repack(_ planned: PlannedPrune) throws(RepositoryError) -> Bool {
+        let roots = try repository.snapshotsAndDoomed()
+        let outcome = try Repacker(repository, options, planned).run(roots.all.filter { !roots.doomed.contains($0.id) }, cancellation)
+        report.problems += outcome.problems
+        report.written.count += outcome.written.count
+        report.written.byteCount += outcome.written.byteCount
+        guard !outcome.replaced.isEmpty else { return false }
+        func ids(_ kind: PackDirectory.Kind) -> [PackID] { outcome.replaced.filter { $0.kind == kind }.map { $0.id } }
+        try condemn(CondemnedList(kind: .prune, dataPacks: ids(.data), mapPacks: ids(.map)))
+        return true
     }
 
     /// Ordering 9: a list that cannot be read stops everything.
@@ -44,40 +72,32 @@ final class PruneRun {
 
     // MARK: The plan
 
-    func plan() throws(RepositoryError) -> PrunePlan {
-        var plan = PrunePlan()
-        plan.openListCount = try openLists().lists.count { $0.list.kind == "prune" }
+    func plan() throws(RepositoryError) -> PrunePlan { try planned(readsCopies: false).plan }
+
+    /// - Parameter readsCopies: whether a copy must have been read before others are given up for it.
+    private func planned(readsCopies: Bool) throws(RepositoryError) -> PlannedPrune {
+        let lists = try openLists().lists
         let (snapshots, doomed) = try repository.snapshotsAndDoomed()
-        plan.snapshots = snapshots.map(\.id).filter(doomed.contains)
         let hasSessions = try repository.openSessions().contains { !$0.isGone }
         let loaded = try soundIndex()
-        let index = loaded.index
-        var usedPacks: Set<UInt32> = []
-        var usedSegments: Set<UInt64> = []
-        try walk(snapshots.filter { !doomed.contains($0.id) }, index) { id, _ throws(RepositoryError) in
-            let locations = index.locations(id)
-            guard locations.contains(where: { loaded.listed[index.pack($0.pack).name] != nil }) else { throw .missingChunk(id) }
-            // No copy is given up for another one that nobody has read.
-            for location in locations {
-                usedPacks.insert(location.pack)
-                usedSegments.insert(UInt64(location.pack) << 32 | UInt64(location.segment))
-            }
+        func packs(_ isWanted: (CondemnedList.Kind) -> Bool) -> Set<ObjectName> { lists.filter { isWanted($0.list.kind) }.reduce(into: []) { $0.formUnion($1.list.packs) } }
+        let condemned = packs { $0 == .prune }
+        let damaged = packs { $0 != .prune }
+        let live = LiveChunks(
+            loaded.index, isUsable: { loaded.listed[$0.name]?.byteCount == $0.byteCount && !condemned.contains($0.name) }, isSuspect: { damaged.contains($0.name) })
+        try walk(snapshots.filter { !doomed.contains($0.id) }, loaded.index) { use throws(RepositoryError) in
+            if live.insert(use.id) { return }
+            // A copy on the list of another prune is that list's to spare; one in a pack that is not there is none.
+            guard loaded.index.locations(use.id).contains(where: { loaded.listed[loaded.index.pack($0.pack).name] != nil }) else { throw .missingChunk(use.id) }
         }
-        for (id, info) in loaded.listedPacks where !loaded.condemned.contains(info.name) {
-            let ordinal = index.ordinal(id)
-            if ordinal == nil, hasSessions {
-                plan.unindexed.add(info.byteCount)
-            } else if let ordinal, usedPacks.contains(ordinal) {
-                plan.kept.add(info.byteCount)
-                for (number, segment) in index.pack(ordinal).segments.enumerated() where !usedSegments.contains(UInt64(ordinal) << 32 | UInt64(number)) {
-                    plan.deadSegmentByteCount += UInt64(segment.sealedByteCount)
-                }
-            } else {
-                plan.deleted.add(info.byteCount)
-                if info.name.kind == .packs { plan.deletedDataPacks.append(id) } else { plan.deletedMapPacks.append(id) }
-            }
-        }
-        return plan
+        let verifier = CopyVerifier(repository, loaded.index)
+        try live.settle { location throws(RepositoryError) in readsCopies ? try verifier.isIntact(location) : true }
+        report.problems += verifier.problems
+        var planner = PrunePlanner(repository, options, loaded, live)
+        var planned = try planner.plan(condemned: condemned, hasSessions: hasSessions)
+        planned.plan.openListCount = lists.count { $0.list.kind == .prune }
+        planned.plan.snapshots = snapshots.map(\.id).filter(doomed.contains)
+        return planned
     }
 
     /// Ordering 9, for index objects. The cache is not asked: what is deleted because of it could not come back.
@@ -90,9 +110,7 @@ final class PruneRun {
         return loaded
     }
 
-    private func walk(
-        _ snapshots: [Snapshot], _ index: ChunkIndex, _ use: @escaping (ChunkID, PackDirectory.Kind) throws(RepositoryError) -> Void
-    ) throws(RepositoryError) {
+    private func walk(_ snapshots: [Snapshot], _ index: ChunkIndex, _ use: @escaping (ChunkUse) throws(RepositoryError) -> Void) throws(RepositoryError) {
         var walk = LiveWalk(repository.segmentReader(index), cancellation, use: use)
         for snapshot in snapshots { try walk.walk(snapshot.manifest) }
     }
@@ -100,8 +118,7 @@ final class PruneRun {
     // MARK: Lists
 
     /// Ordering 10: the list is durable before sessions are listed.
-    private func condemn(_ plan: PrunePlan) throws(RepositoryError) {
-        let list = CondemnedList(kind: "prune", dataPacks: plan.deletedDataPacks, mapPacks: plan.deletedMapPacks)
+    private func condemn(_ list: CondemnedList) throws(RepositoryError) {
         let id = Sodium.randomID()
         let name = ObjectName.condemned(id)
         let object = repository.sealer.seal(list.body, repository.sealer.repositoryBinding(.condemnedList, name: name.path))
@@ -152,8 +169,8 @@ final class PruneRun {
             let pack = index.pack(location.pack)
             return pack.isCounting && !others.contains(pack.name) && !own.contains(pack.name)
         }
-        try walk(roots, index) { id, kind throws(RepositoryError) in
-            if !index.locations(id).contains(where: isSafe) { lacking[kind, default: []].insert(id) }
+        try walk(roots, index) { use throws(RepositoryError) in
+            if !index.locations(use.id).contains(where: isSafe) { lacking[use.kind, default: []].insert(use.id) }
         }
         guard !lacking.isEmpty else { return Verdict(sparedDataPacks: [], sparedMapPacks: []) }
         // What is on the own list is told by the packs themselves.

@@ -49,7 +49,7 @@ extension Repository {
         let document = try sealing(name.path) { () throws(SealingError) in try sealer.open(object, binding) }
         let list = try decoding(name.path) { () throws(FormatError) in try CondemnedList(body: document.body) }
         do throws(SealingError) {
-            try verifier.verify(document, binding, .lastingCapability(list.kind == "damaged" ? .write : .prune))
+            try verifier.verify(document, binding, .lastingCapability(list.kind == .damaged ? .write : .prune))
             return list
         } catch {
             if error == .unknownSigner { return nil }

@@ -110,6 +110,17 @@ package final class IndexRun: @unchecked Sendable {
         return nil
     }
 
+    /// Goes through the places of an id, with the number of each entry.
+    func forEach(_ low: UInt64, _ high: UInt64, _ body: (Int, ChunkLocation) -> Void) {
+        var index = lowerBound(low)
+        while index < entryCount {
+            let entry = entry(index)
+            guard entry.low == low else { return }
+            if entry.high == high { body(index, entry.location) }
+            index += 1
+        }
+    }
+
     /// The first entry whose first word is not below `low`, by interpolation among those with its prefix: ids are spread evenly.
     private func lowerBound(_ low: UInt64) -> Int {
         let prefix = IndexRun.prefix(low, prefixBitCount)

@@ -1,0 +1,23 @@
+import ArgumentParser
+import ImageRepository
+
+/// How far a prune goes.
+struct RepackOptions: ParsableArguments {
+    @Option(help: ArgumentHelp(
+        "Share of a pack that may hold what nobody needs; above it, what is needed is copied, and the rest freed. Segments above it are opened, which takes a key that reads data.",
+        valueName: "percent"), transform: ArgumentValues.unusedPercent)
+    var maxUnused: Double?
+
+    @Option(help: ArgumentHelp("Copy no more than that; 0 deletes only what needs no copying. Unless given: as much as it takes, and as there is room for.", valueName: "size"),
+            transform: ArgumentValues.byteCount)
+    var maxRepack: UInt64?
+
+    var isEmpty: Bool { maxUnused == nil && maxRepack == nil }
+
+    var options: PruneOptions {
+        var options = PruneOptions()
+        if let maxUnused { options.unusedPercentMax = maxUnused }
+        options.repackByteCountMax = maxRepack
+        return options
+    }
+}
