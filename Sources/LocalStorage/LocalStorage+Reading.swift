@@ -30,6 +30,8 @@ extension LocalStorage {
             return nil
         }
         guard status.isRegularFile else { throw notAnObject(path) }
+        // Local 5. Whoever asks may be going to rely on it, and its writer may not have got to its own barrier.
+        changedFolders.insert(folder(of: name))
         return ObjectInfo(name: name, byteCount: status.byteCount)
     }
 

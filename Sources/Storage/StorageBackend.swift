@@ -39,7 +39,7 @@ public protocol StorageBackend: Sendable {
     /// the name, and nothing that is not removed by a later write session.
     func put(_ name: ObjectName, _ bytes: Span<UInt8>) throws(StorageError) -> PutOutcome
 
-    /// Makes the names of everything put before the call durable.
+    /// Makes the names of everything durable that was put, or found by `stat`, before the call.
     func barrier() throws(StorageError)
 
     /// The whole object, or `.tooLarge` before anything is allocated for it.

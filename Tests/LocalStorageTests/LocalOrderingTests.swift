@@ -81,6 +81,17 @@ import Testing
         #expect(recorded.synchronizedFolders == ["keyring"])
     }
 
+    @Test func `what another has stored is made durable by a barrier after a stat that found it`() throws {
+        let storage = try preparedStorage()
+        #expect(try LocalStorage(path: storage.place).put(pack, [1]) == .created)
+        #expect(try storage.stat(.keyring(0)) == nil)
+        try storage.barrier()
+        #expect(recorded.synchronizedFolders.isEmpty)
+        #expect(try storage.stat(pack) != nil)
+        try storage.barrier()
+        #expect(recorded.synchronizedFolders == ["ab"])
+    }
+
     @Test func `the folders made for an object are made durable with it`() throws {
         let storage = try preparedStorage()
         #expect(try storage.put(.config, [1]) == .created)

@@ -99,6 +99,8 @@ extension Repository {
         var adopted: [IndexDocument.Pack] = []
         for (id, info) in loaded.listedPacks where !loaded.index.contains(id) && !loaded.condemned.contains(info.name) {
             do throws(PackingError) {
+                // Its name may not be durable yet: what a stat finds is with the next barrier.
+                do throws(StorageError) { guard try storage.stat(info.name) != nil else { continue } } catch { throw .storage(error) }
                 let pack = IndexDocument.Pack(id: id, directory: try packs.readDirectory(info, info.name.kind == .packs ? .data : .map))
                 loaded.index.add(pack, isCounting: true)
                 adopted.append(pack)

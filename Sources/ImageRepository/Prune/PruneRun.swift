@@ -23,7 +23,7 @@ final class PruneRun {
 
     func run() throws(RepositoryError) -> PruneReport {
         // Ordering 15: what an earlier prune began comes first.
-        for (id, list) in try openLists().lists where list.kind == .prune { try workOff(id, list) }
+        for (id, list) in try openLists().lists where list.kind == .prune { try adopt(id, list) }
         // What a dead session left is nobody's from here on.
         _ = try repository.settleSessions()
         for _ in 0..<PruneRun.roundCountMax where report.waitsFor.isEmpty {
@@ -128,6 +128,13 @@ final class PruneRun {
         try workOff(id, list)
     }
 
+    /// Ordering 15. The list of another counts as one's own does: once its name is durable.
+    private func adopt(_ id: RandomID, _ list: CondemnedList) throws(RepositoryError) {
+        guard try storing({ () throws(StorageError) in try storage.stat(.condemned(id)) }) != nil else { return }
+        try storing { () throws(StorageError) in try storage.barrier() }
+        try workOff(id, list)
+    }
+
     /// From the listing of sessions on, for whoever made the list.
     private func workOff(_ id: RandomID, _ list: CondemnedList) throws(RepositoryError) {
         try cancellation.check()
@@ -227,7 +234,14 @@ final class PruneRun {
         let final = try repository.readMarks().states.filter(\.value.isFinal).keys
         guard !final.isEmpty else { return }
         let present = Set(try storing { () throws(StorageError) in try storage.list(.snapshots) }.map(\.name))
-        for id in final where present.contains(.snapshot(id)) {
+        let finished = final.filter { present.contains(.snapshot($0)) }
+        guard let first = finished.first else { return }
+        // Marks that another has set are durable with the folder in which they are; a manifest must not go before them.
+        try storing { () throws(StorageError) in
+            _ = try storage.stat(.mark(first, 0))
+            try storage.barrier()
+        }
+        for id in finished {
             try storing { () throws(StorageError) in try storage.delete(.snapshot(id)) }
         }
     }
