@@ -182,6 +182,49 @@ struct KeyTests {
         #expect(try changed.backup(bytes).snapshot.manifest.counters.newByteCount == 0)
     }
 
+    @Test func `marks are as they were after a key change`() throws {
+        let snapshots = try (0..<5).map { try fixture.backup(Array(bytes.dropLast($0))).snapshot }
+        let second = KeyFile.random()
+        _ = try fixture.repository.addSlot(role: .full, credential: .keyFile(second), cost: .moderate, label: "second")
+        let other = try open(second)
+        let own = fixture.repository
+        try own.mark([snapshots[0], snapshots[3]], .forget)
+        try own.mark([snapshots[1]], .protect)
+        try other.mark([snapshots[2]], .forget)
+        try own.mark([snapshots[2]], .undelete)
+        try own.mark([snapshots[3]], .protect)
+        let before = try own.readMarks().states
+        let new = KeyFile.random()
+        _ = try own.changeCredential(to: .keyFile(new), cost: .moderate)
+        let changed = try open(new)
+        let after = try changed.readMarks()
+        #expect(after.problems == [])
+        for snapshot in snapshots {
+            let (before, after) = (before[snapshot.id] ?? MarkState(), after.states[snapshot.id] ?? MarkState())
+            #expect((before.isForgotten, before.isProtected, after.isDoubtful) == (after.isForgotten, after.isProtected, false))
+        }
+        #expect(try changed.prune(cancellation: Cancellation()).snapshotCount == 1)
+        #expect(try changed.snapshots(includingForgotten: true).snapshots.count == 4)
+    }
+
+    @Test func `what a removed key has marked is kept until somebody says what is wanted`() throws {
+        let snapshots = try (0..<3).map { try fixture.backup(Array(bytes.dropLast($0))).snapshot }
+        let second = KeyFile.random()
+        let slot = try fixture.repository.addSlot(role: .full, credential: .keyFile(second), cost: .moderate, label: "second")
+        try open(second).mark([snapshots[0]], .protect)
+        try open(second).mark([snapshots[1]], .forget)
+        try fixture.repository.removeSlot(slot)
+        var policy = RetentionPolicy()
+        policy.last = 1
+        let plan = try fixture.repository.retentionPlan(policy, groupedBy: [.host]) { _ in true }.plan
+        #expect(plan.forgotten.isEmpty && plan.groups[0].decisions.map(\.reasons) == [[.doubtful], [.doubtful], [.last]])
+        #expect(try fixture.repository.readMarks().problems.count == 2)
+        try fixture.repository.mark([snapshots[0]], .protect)
+        try fixture.repository.mark([snapshots[1]], .forget)
+        #expect(try fixture.repository.readMarks().problems == [])
+        #expect(try fixture.repository.prune(cancellation: Cancellation()).snapshotCount == 1)
+    }
+
     @Test func `what opens a slot already is refused for another`() throws {
         let (_, machine) = try machine()
         for key in [fixture.keyFile, machineKey, fixture.recoveryKey] {

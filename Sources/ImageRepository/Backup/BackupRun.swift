@@ -94,7 +94,7 @@ final class BackupRun {
         }
         if let warning = repository.pin(lastSnapshot: manifest.snapshot), !repository.warnings.contains(warning) { warnings.append(warning) }
         return BackupReport(
-            snapshot: Snapshot(manifest: manifest, digest: digest, slot: repository.slot, isForgotten: false, isProtected: false),
+            snapshot: Snapshot(manifest: manifest, digest: digest, slot: repository.slot, isForgotten: false, isProtected: false, isDoubtful: false),
             warnings: session.warnings + warnings, unreadable: content.unreadable, dataPackCount: session.dataPacks.packCount,
             mapPackCount: session.mapPacks.packCount)
     }

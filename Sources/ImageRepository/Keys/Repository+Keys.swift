@@ -18,7 +18,7 @@ extension Repository {
         try permit(.write)
         guard keyrings.current.slots.count < FormatLimits.slotCountMax else { throw .invalid("a repository has at most \(FormatLimits.slotCountMax) keys; remove one") }
         try refuseKnown(credential)
-        var slot = try storeSlot(role: role, credential: credential, cost: cost, label: label)
+        var (slot, _) = try storeSlot(role: role, credential: credential, cost: cost, label: label)
         slot.capabilities += capabilities.map(\.rawValue).filter { !slot.capabilities.contains($0) }.sorted()
         try keyrings.append({ $0.slots.append(slot) }, key: rootKey)
         _ = pin()
@@ -39,8 +39,11 @@ extension Repository {
         _ = try demandRootKey(to: "change keys")
         guard let own = keyrings.current.slot(slot) else { throw .damaged(object: "keyring/\(keyrings.current.number)", reason: "the slot in use is not in it") }
         try refuseKnown(credential)
-        let added = try storeSlot(role: own.role, credential: credential, cost: cost, label: own.label)
+        let before = try readMarks().states
+        let (added, secrets) = try storeSlot(role: own.role, credential: credential, cost: cost, label: own.label)
         try retire(own.id, adding: added)
+        try reassertMarks(before, with: DocumentSealer(
+            keyspace: secrets.keyspace, repository: secrets.repository, member: sealer.member, slot: added.id, signingKey: secrets.signingKey))
         return added.id
     }
 
@@ -59,7 +62,7 @@ extension Repository {
         }
     }
 
-    private func storeSlot(role: Role, credential: Credential, cost: PasswordCost, label: String) throws(RepositoryError) -> Keyring.Slot {
+    private func storeSlot(role: Role, credential: Credential, cost: PasswordCost, label: String) throws(RepositoryError) -> (Keyring.Slot, SlotSecrets) {
         let (dataKeys, rootKey) = try demandRootKey(to: "add keys")
         let secrets = SlotSecrets(
             role: role, repository: secrets.repository, keyspace: secrets.keyspace, slot: SlotID(Sodium.randomID()), signingKey: .random(),
@@ -67,7 +70,7 @@ extension Repository {
             dataKeys: role == .full ? dataKeys : nil, rootKey: role == .full ? rootKey : nil)
         let slot = try Repository.storeSlot(secrets, credential, cost: cost, label: label, created: timestamp, on: storage)
         try storing { () throws(StorageError) in try storage.barrier() }
-        return slot
+        return (slot, secrets)
     }
 
     private func retire(_ id: SlotID, adding: Keyring.Slot?) throws(RepositoryError) {

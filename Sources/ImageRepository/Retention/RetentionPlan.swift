@@ -73,7 +73,7 @@ public struct RetentionPlan: Sendable {
                 "\(name): \(aheadCount) of \(told.count) snapshots are from after \(Timestamp.text(secondsSince1970: now)), which is now by the clock of this machine; nothing was forgotten. Set the clock, or name snapshots by their ids")
         }
         let placed = RetentionTimes.placed(told, now: now)
-        let candidates = zip(history, placed).map { RetentionCandidate(time: $1, tags: $0.manifest.tags, isProtected: $0.isProtected) }
+        let candidates = zip(history, placed).map { RetentionCandidate(time: $1, tags: $0.manifest.tags, isProtected: $0.isProtected, isDoubtful: $0.isDoubtful) }
         let reasons = RetentionRules.reasons(candidates, policy)
         return Group(
             name: name,

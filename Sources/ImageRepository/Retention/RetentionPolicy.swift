@@ -87,6 +87,8 @@ public struct RetentionSpan: Equatable, Sendable, CustomStringConvertible {
 /// Why a snapshot is kept.
 public enum RetentionReason: Equatable, Sendable, CustomStringConvertible {
     case protected
+    /// Its marks do not tell for certain what is wanted.
+    case doubtful
     case last
     case period(RetentionPeriod)
     case within(RetentionSpan)
@@ -96,6 +98,7 @@ public enum RetentionReason: Equatable, Sendable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .protected: "protected"
+        case .doubtful: "marked by a key that was removed"
         case .last: "last"
         case .period(let period): period.rawValue
         case .within(let span): "within \(span)"

@@ -4,6 +4,7 @@ struct RetentionCandidate: Equatable {
     var time: Int64
     var tags: [String]
     var isProtected: Bool
+    var isDoubtful = false
 }
 
 /// The rules themselves: pure, so that they can be tested against another program of the same meaning.
@@ -15,6 +16,7 @@ enum RetentionRules {
         var reasons = [[RetentionReason]](repeating: [], count: candidates.count)
         guard let newest = candidates.last else { return reasons }
         for (index, candidate) in candidates.enumerated() where candidate.isProtected { reasons[index].append(.protected) }
+        for (index, candidate) in candidates.enumerated() where candidate.isDoubtful { reasons[index].append(.doubtful) }
         if let last = policy.last {
             for index in candidates.indices.suffix(max(0, last)) { reasons[index].append(.last) }
         }

@@ -8,13 +8,14 @@ struct MarkState: Equatable {
     var isForgotten = false
     var isProtected = false
     var isFinal = false
-    /// A mark has no effect because its signer may not set it, or may not any more: what was meant is not certain.
+    /// The last mark has no effect because its signer may not set it, or may not any more: what was meant is not certain until another is set.
     var isDoubtful = false
     /// The number of the next mark.
     var nextNumber: UInt64 = 0
 
     mutating func apply(_ kind: Mark.Kind) {
         nextNumber += 1
+        isDoubtful = false
         guard !isFinal else { return }
         switch kind {
         case .forget: isForgotten = true
@@ -39,6 +40,7 @@ extension Repository {
         var problems: [Problem] = []
         for (id, found) in numbers {
             var state = MarkState()
+            var doubt: Problem?
             for (expected, number) in found.sorted().enumerated() {
                 do throws(RepositoryError) {
                     guard number == UInt64(expected) else {
@@ -46,11 +48,13 @@ extension Repository {
                     }
                     if let kind = try readMark(id, number) {
                         state.apply(kind)
+                        doubt = nil
                     } else {
                         state.nextNumber += 1
                         state.isDoubtful = true
-                        problems.append(
-                            Problem(severity: .warning, object: ObjectName.mark(id, number).path, reason: "its signer may not set it; it has no effect", snapshots: [id.hexadecimal]))
+                        doubt = Problem(
+                            severity: .warning, object: ObjectName.mark(id, number).path,
+                            reason: "its signer may not set it, or may not any more; the snapshot is kept until another mark is set", snapshots: [id.hexadecimal])
                     }
                 } catch {
                     if case .storage(.unavailable) = error { throw error }
@@ -60,6 +64,7 @@ extension Repository {
                     break
                 }
             }
+            if let doubt { problems.append(doubt) }
             states[id] = state
         }
         return (states, problems)

@@ -27,7 +27,7 @@ extension Repository {
             let state = states[snapshot.id] ?? MarkState()
             var next = state
             next.apply(kind)
-            guard (next.isForgotten, next.isProtected) != (state.isForgotten, state.isProtected) else { continue }
+            guard state.isDoubtful || (next.isForgotten, next.isProtected) != (state.isForgotten, state.isProtected) else { continue }
             guard try claimMark(kind, snapshot.id, number: state.nextNumber) == .created else {
                 throw .invalid("\(ObjectName.mark(snapshot.id, state.nextNumber)): somebody else marked the snapshot at the same moment; run the command again")
             }
@@ -36,8 +36,24 @@ extension Repository {
         return changed
     }
 
+    /// Sets marks that say what the chains said before a slot was retired, with the key that takes its place. Died in between: such snapshots are kept until somebody marks them.
+    func reassertMarks(_ before: [SnapshotID: MarkState], with sealer: DocumentSealer) throws(RepositoryError) {
+        let after = try readMarks().states
+        for (id, wanted) in before where !wanted.isFinal && !wanted.isDoubtful {
+            guard var state = after[id], state.isDoubtful || (state.isForgotten, state.isProtected) != (wanted.isForgotten, wanted.isProtected) else { continue }
+            // A prune may come between the two: what keeps the snapshot is set first.
+            let protection: Mark.Kind = wanted.isProtected ? .protect : .unprotect
+            for kind in wanted.isForgotten ? [protection, .forget] : [.undelete, protection] {
+                // Occupied: somebody marks it at this moment, which says more than what was.
+                guard try claimMark(kind, id, number: state.nextNumber, with: sealer) == .created else { break }
+                state.apply(kind)
+            }
+        }
+    }
+
     /// Puts the mark of that number unless there is one.
-    func claimMark(_ kind: Mark.Kind, _ id: SnapshotID, number: UInt64) throws(RepositoryError) -> PutOutcome {
+    func claimMark(_ kind: Mark.Kind, _ id: SnapshotID, number: UInt64, with sealer: DocumentSealer? = nil) throws(RepositoryError) -> PutOutcome {
+        let sealer = sealer ?? self.sealer
         let name = ObjectName.mark(id, number)
         let mark = Mark(kind: kind, snapshot: id, number: number, time: timestamp)
         let object = sealer.seal(mark.body, sealer.repositoryBinding(.mark, name: name.path))

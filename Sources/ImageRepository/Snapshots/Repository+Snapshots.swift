@@ -111,6 +111,6 @@ extension Repository {
         guard manifest.snapshot == id else { throw .damaged(object: name.path, reason: "it is the manifest of another snapshot") }
         return Snapshot(
             manifest: manifest, digest: digest, slot: document.slot, isForgotten: state?.isForgotten ?? false,
-            isProtected: state?.isProtected ?? false)
+            isProtected: state?.isProtected ?? false, isDoubtful: state?.isDoubtful ?? false)
     }
 }

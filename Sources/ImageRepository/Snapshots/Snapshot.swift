@@ -10,6 +10,8 @@ public struct Snapshot: Sendable {
     public let slot: SlotID
     public let isForgotten: Bool
     public let isProtected: Bool
+    /// Its last mark is of a key that may not set it, or was removed since: nobody but a person decides what becomes of it.
+    public let isDoubtful: Bool
 
     public var id: SnapshotID { manifest.snapshot }
 }
