@@ -69,27 +69,30 @@ public final class LocalStorage: StorageBackend {
 
     /// Local 1 to 5.
     private func store(_ name: ObjectName, _ bytes: Span<UInt8>) throws(ErrorNumber) -> PutOutcome {
+        try write(bytes, in: folder(of: name), as: path(of: name))
+    }
+
+    func write(_ bytes: Span<UInt8>, in folder: String, as path: String) throws(ErrorNumber) -> PutOutcome {
         if usesNamelessFiles.withLock({ $0 }) {
             do throws(ErrorNumber) {
-                return try write(bytes, to: name, nameless: true)
+                return try write(bytes, in: folder, as: path, nameless: true)
             } catch {
                 guard NewFile.isUnsupportedWithoutName(error) else { throw error }
                 usesNamelessFiles.withLock { $0 = false }
             }
         }
-        try removeLeftovers(from: folder(of: name))
-        return try write(bytes, to: name, nameless: false)
+        try removeLeftovers(from: folder)
+        return try write(bytes, in: folder, as: path, nameless: false)
     }
 
-    private func write(_ bytes: Span<UInt8>, to name: ObjectName, nameless: Bool) throws(ErrorNumber) -> PutOutcome {
-        let folder = folder(of: name)
+    private func write(_ bytes: Span<UInt8>, in folder: String, as path: String, nameless: Bool) throws(ErrorNumber) -> PutOutcome {
         let direct = bytes.count >= NewFile.directByteCountMin && isAligned(bytes)
         var file = nameless
             ? try NewFile.nameless(in: folder, direct: direct, calls: calls)
             : try NewFile.named(in: folder, direct: direct, calls: calls)
         try file.write(bytes)
         try file.synchronize()
-        let outcome = try file.publish(as: path(of: name))
+        let outcome = try file.publish(as: path)
         // Local 5. Only now: a barrier between the two would take the folder off the list before the name is in it. An occupied name
         // counts too, because the caller is going to rely on it all the same.
         changedFolders.insert(folder)

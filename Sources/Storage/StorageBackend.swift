@@ -59,10 +59,18 @@ public protocol StorageBackend: Sendable {
     /// Room for new objects, as far as it is known: nil where there is no limit or none is told.
     func availableByteCount() throws(StorageError) -> UInt64?
 
+    /// Keeps some room on a device that can be full, for the small objects by which more is made. Nothing happens where there is no such device.
+    func holdReserve() throws(StorageError)
+
+    /// Gives that room away. False if there was none.
+    func releaseReserve() throws(StorageError) -> Bool
+
     /// Removes an object; removing what is not there is not an error.
     func delete(_ name: ObjectName) throws(StorageError)
 }
 
 extension StorageBackend {
     public func availableByteCount() throws(StorageError) -> UInt64? { nil }
+    public func holdReserve() throws(StorageError) {}
+    public func releaseReserve() throws(StorageError) -> Bool { false }
 }

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from support.devices import fill, small_ext4, small_tmpfs
-from support.images import KIB, MIB, make_image
+from support.images import KIB, MIB, make_image, overwrite, random_bytes
+from support.objects import names_of_kind
 from support.program import Program
 from support.repository import Repository
 
@@ -61,6 +62,35 @@ def test_no_room_for_even_the_small_objects(holdfast: Program, tmp_path: Path, c
     junk.unlink()
     repository.require_equal(repository.snapshot(second), second, tmp_path / "back.img")
     repository.require_clean()
+
+
+@pytest.mark.parametrize("kind", ["ext4", "tmpfs"])
+def test_a_disk_without_a_free_byte_is_made_room_on(holdfast: Program, tmp_path: Path, cleanup: ExitStack, kind: str) -> None:
+    folder = small_file_system(kind, 160 * MIB, tmp_path, cleanup)
+    repository = Repository.create(holdfast, folder / "repository", tmp_path / "full.key")
+    reserve = repository.folder / "reserve"
+    assert reserve.stat().st_size == 8 * MIB
+    image = make_image(tmp_path / "disk.img", 12 * MIB)
+    first = repository.snapshot(image)
+    # Half of what the first has stored stays needed.
+    overwrite(image, 0, random_bytes(6 * MIB, seed=2))
+    second = repository.snapshot(image)
+    alone = make_image(tmp_path / "alone.img", 5 * MIB, seed=3)
+    third = repository.snapshot(alone)
+    junk = fill(folder)
+    assert "no space" in repository.run("backup", make_image(tmp_path / "new.img", 2 * MIB, seed=4)).require(1).errors
+    before = len(names_of_kind(repository.folder, "packs"))
+    outcome = repository.run("forget", first, third, "--prune").require(0)
+    assert "no room to copy" in outcome.output and not reserve.exists()
+    assert len(names_of_kind(repository.folder, "packs")) == before - 1, "only what needs no copying"
+    repository.require_equal(second, image, tmp_path / "back.img")
+    repository.require_clean()
+    junk.unlink()
+    summary = repository.run("prune", "--json").require(0).of_type("summary")[0]
+    assert summary["written_pack_count"] > 0 and reserve.stat().st_size == 8 * MIB
+    repository.require_equal(second, image, tmp_path / "back.img")
+    repository.require_clean()
+    repository.snapshot(tmp_path / "new.img")
 
 
 @pytest.mark.parametrize("kind", ["ext4", "tmpfs"])

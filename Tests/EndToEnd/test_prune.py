@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from support.images import MIB, make_image, overwrite, random_bytes
+from support.images import KIB, MIB, make_image, overwrite, random_bytes
 from support.reader import read
 from support.repository import Repository
 
@@ -54,6 +54,41 @@ def test_forgetting_and_pruning_frees_the_space(repository: Repository, image: P
     assert "no snapshot" in repository.run("undelete", generations[0]).require(1).errors
     assert repository.run("snapshots", "--forgotten", "--json").require(0).of_type("snapshot") == []
     assert "Nothing to delete" in repository.run("prune").require(0).errors
+
+
+def test_what_is_needed_of_a_pack_is_copied_and_the_rest_freed(repository: Repository, image: Path, tmp_path: Path) -> None:
+    first = repository.snapshot(image)
+    overwrite(image, MIB, random_bytes(5 * MIB, seed=50))
+    second = repository.snapshot(image)
+    repository.run("forget", first).require(0)
+    before = byte_count(repository)
+    assert "to be copied" in repository.run("prune", "--dry-run").require(0).output
+    # The first snapshot's map pack needs no copying.
+    assert prune(repository, "--max-repack", "0")["written_pack_count"] == 0 and before - byte_count(repository) < 100 * KIB
+    assert prune(repository, "--max-unused", "70%")["written_pack_count"] == 0 and before - byte_count(repository) < 100 * KIB
+    summary = prune(repository)
+    assert summary["written_pack_count"] > 0 and before - byte_count(repository) > 4 * MIB
+    repository.require_equal(second, image, tmp_path / "back.img")
+    assert repository.check("--read-data").require(0).of_type("problem") == []
+    # The second reader, too, opens segments with the keys of several sessions.
+    done = read("--repository", repository.folder, "--key-file", repository.key_file, "check")
+    assert done.returncode == 0, done.stderr
+    repository.run("forget", second, "--max-repack", "1GiB").require(64)
+
+
+def test_a_key_that_cannot_read_data_may_be_allowed_to_prune(repository: Repository, image: Path, tmp_path: Path) -> None:
+    first = repository.snapshot(image)
+    overwrite(image, MIB, random_bytes(5 * MIB, seed=50))
+    second = repository.snapshot(image)
+    key = tmp_path / "janitor.key"
+    repository.run("key", "add", "--role", "backup", "--allow", "prune", "forget-any", "--new-key-file", key).require(0)
+    janitor = Repository(repository.program, repository.folder, key)
+    janitor.run("forget", first).require(0)
+    before = byte_count(repository)
+    assert prune(janitor)["written_pack_count"] > 0 and before - byte_count(repository) > 3 * MIB
+    janitor.run("restore", second, tmp_path / "no.img").require(1)
+    repository.require_equal(second, image, tmp_path / "back.img")
+    repository.require_clean()
 
 
 def test_forget_prune_does_both(repository: Repository, image: Path, generations: list[str], tmp_path: Path) -> None:

@@ -54,6 +54,8 @@ extension Repository {
         let object = RootSigning.seal(.config, name: "config", body: config.body, repository: config.repository, key: rootKey)
         let outcome = try storing { () throws(StorageError) in try storage.claim(.config, object) }
         guard outcome == .created else { throw .occupied(place: storage.place, reason: "somebody else made a repository here at the same moment") }
+        // Without it a full device needs room made by hand. There may be none now; a prune tries again.
+        do throws(StorageError) { try storage.holdReserve() } catch {}
         return (try open(on: storage, credential: .keyFile(recoveryKey), environment: environment), recoveryKey)
     }
 

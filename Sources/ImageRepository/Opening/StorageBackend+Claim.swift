@@ -12,6 +12,14 @@ extension StorageBackend {
         return outcome
     }
 
+    /// As `claim`, for what helps to make room: on a full device the reserve is given away for it.
+    func claimWithReserve(_ name: ObjectName, _ object: [UInt8]) throws(StorageError) -> PutOutcome {
+        do throws(StorageError) { return try claim(name, object) } catch {
+            guard case .full = error, try releaseReserve() else { throw error }
+        }
+        return try claim(name, object)
+    }
+
     private func holds(_ name: ObjectName, _ object: [UInt8]) throws(StorageError) -> Bool {
         guard try stat(name)?.byteCount == UInt64(object.count) else { return false }
         return try get(name, byteCountMax: UInt64(object.count)) == object

@@ -31,7 +31,15 @@ final class PruneRun {
         }
         // Only after the plan, or the end of a list, has found a copy of all that lives.
         if report.waitsFor.isEmpty { report.rewrittenIndexCount = try repository.mergeIndex() }
+        holdReserve()
         return report
+    }
+
+    /// For the next time that the device is full. Where there is no room for it now, the next prune tries again.
+    private func holdReserve() {
+        do throws(StorageError) {
+            if let room = try storage.availableByteCount(), room > PruneOptions.spareByteCount { try storage.holdReserve() }
+        } catch {}
     }
 
     /// Whether another round may be able to do what this one had no room for.
@@ -122,7 +130,7 @@ final class PruneRun {
         let id = Sodium.randomID()
         let name = ObjectName.condemned(id)
         let object = repository.sealer.seal(list.body, repository.sealer.repositoryBinding(.condemnedList, name: name.path))
-        guard try storing({ () throws(StorageError) in try storage.claim(name, object) }) == .created else {
+        guard try storing({ () throws(StorageError) in try storage.claimWithReserve(name, object) }) == .created else {
             throw .invalid("\(name): the name is taken; the random generator of this machine repeats itself")
         }
         try workOff(id, list)
@@ -206,7 +214,7 @@ final class PruneRun {
     private func decide(_ id: RandomID, _ list: CondemnedList, _ verdict: Verdict) throws(RepositoryError) -> Verdict {
         let name = ObjectName.verdict(id)
         let object = repository.sealer.seal(verdict.body, repository.sealer.repositoryBinding(.verdict, name: name.path))
-        let outcome = try storing { () throws(StorageError) in try storage.claim(name, object) }
+        let outcome = try storing { () throws(StorageError) in try storage.claimWithReserve(name, object) }
         return outcome == .created ? verdict : try repository.readVerdict(id)
     }
 

@@ -84,7 +84,7 @@ extension Repository {
         let record = AbortRecord(session: id, reason: reason, time: timestamp)
         let object = sealer.seal(record.body, sealer.repositoryBinding(.abortRecord, name: name.path))
         return try storing { () throws(StorageError) in
-            let outcome = try storage.claim(name, object)
+            let outcome = try storage.claimWithReserve(name, object)
             try storage.delete(.session(id))
             return outcome
         }

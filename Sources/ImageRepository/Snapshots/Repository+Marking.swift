@@ -57,7 +57,7 @@ extension Repository {
         let name = ObjectName.mark(id, number)
         let mark = Mark(kind: kind, snapshot: id, number: number, time: timestamp)
         let object = sealer.seal(mark.body, sealer.repositoryBinding(.mark, name: name.path))
-        return try storing { () throws(StorageError) in try storage.claim(name, object) }
+        return try storing { () throws(StorageError) in try storage.claimWithReserve(name, object) }
     }
 
     /// Before anything is written: a mark that its signer may not set stays in the chain for ever, without effect.
