@@ -135,6 +135,16 @@ package final class ChunkIndex: Sendable {
         return found
     }
 
+    /// Goes through all entries, in no particular order. The body may ask the index.
+    package func forEachEntry(_ body: (Entry) -> Void) {
+        var numbered = 0
+        for run in runs {
+            for index in 0..<run.run.entryCount { body(Entry(number: numbered + index, location: run.placed(run.run.entry(index).location))) }
+            numbered += run.run.entryCount
+        }
+        for (place, entry) in state.withLock({ $0.entries }).enumerated() where !entry.isFree { body(Entry(number: numbered + place, location: entry.location)) }
+    }
+
     package var entryNumberLimit: Int { runs.reduce(0) { $0 + $1.run.entryCount } + state.withLock { $0.entries.count } }
 
     /// - Precondition: the ordinal is one that a location named.
@@ -164,14 +174,6 @@ package final class ChunkIndex: Sendable {
 
     /// Entries; a chunk with several locations counts several times.
     package var chunkCount: Int { runs.reduce(0) { $0 + $1.run.entryCount } + state.withLock { $0.count } }
-
-    /// Goes through all entries, in no particular order.
-    package func forEachLocation(_ body: (ChunkLocation) -> Void) {
-        for run in runs {
-            for index in 0..<run.run.entryCount { body(run.placed(run.run.entry(index).location)) }
-        }
-        state.withLock { state in for entry in state.entries where !entry.isFree { body(entry.location) } }
-    }
 
     /// From now on what these packs hold is stored again when it is met.
     package func discount(_ condemned: Set<PackID>) {

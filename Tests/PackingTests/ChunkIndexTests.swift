@@ -97,7 +97,7 @@ struct ChunkIndexTests {
             if let counting { #expect(oracle.isCounting(counting) && expected.contains(counting), "seed \(seed)") }
         }
         var seen = 0
-        index.forEachLocation { _ in seen += 1 }
+        index.forEachEntry { _ in seen += 1 }
         #expect(seen == index.chunkCount)
     }
 

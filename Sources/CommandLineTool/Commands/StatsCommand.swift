@@ -9,6 +9,9 @@ struct StatsCommand: Command {
     @OptionGroup(title: "Repository")
     var repository: RepositoryOptions
 
+    @Flag(help: "Also what each machine holds alone, which forgetting all its snapshots would free. Reads all maps.")
+    var byMachine = false
+
     @Flag(help: "Print one JSON object, as Specs/json.md describes.")
     var json = false
 
@@ -19,7 +22,12 @@ struct StatsCommand: Command {
         let statistics = try repositoryCall { () throws(RepositoryError) in try repository.statistics() }
         console.print(table(statistics).lines)
         if let ratio = ratio(statistics) { console.print("All images together are \(ratio) times as large as what is stored.") }
-        console.print(json: json(statistics))
+        let holdings = byMachine ? try Operation(console: console, kind: .stats).run { _, cancellation throws(RepositoryError) in try repository.holdings(cancellation: cancellation) } : nil
+        if let holdings {
+            console.print()
+            console.print(table(holdings).lines)
+        }
+        console.print(json: json(statistics, holdings))
         return .done
     }
 
@@ -35,6 +43,14 @@ struct StatsCommand: Command {
         return table
     }
 
+    private func table(_ holdings: Holdings) -> Table {
+        var table = Table([("HELD BY", .left), ("SNAPSHOTS", .right), ("SIZE", .right)])
+        for (host, share) in holdings.hosts.sorted(by: { $0.key < $1.key }) { table.add(["\(host) alone", "\(share.snapshotCount)", ByteText.of(share.aloneByteCount)]) }
+        table.add(["several machines", "", ByteText.of(holdings.sharedByteCount)])
+        table.add(["nobody", "", ByteText.of(holdings.unheldByteCount)])
+        return table
+    }
+
     /// With one digit after the point.
     private func ratio(_ statistics: RepositoryStatistics) -> String? {
         guard statistics.snapshotCount > 0, statistics.storedByteCount > 0 else { return nil }
@@ -42,7 +58,7 @@ struct StatsCommand: Command {
         return "\(tenths / 10).\(tenths % 10)"
     }
 
-    private func json(_ statistics: RepositoryStatistics) -> JSONValue {
+    private func json(_ statistics: RepositoryStatistics, _ holdings: Holdings?) -> JSONValue {
         [
             "type": "statistics",
             "snapshot_count": .count(statistics.snapshotCount), "image_byte_count": .count(statistics.imageByteCount),
@@ -51,6 +67,12 @@ struct StatsCommand: Command {
             "map_pack_count": .count(statistics.mapPackCount), "map_pack_byte_count": .count(statistics.mapPackByteCount),
             "index_object_count": .count(statistics.indexObjectCount), "index_byte_count": .count(statistics.indexByteCount),
             "other_byte_count": .count(statistics.otherByteCount), "stored_byte_count": .count(statistics.storedByteCount),
+            "machines": holdings.map { holdings in
+                .array(holdings.hosts.sorted { $0.key < $1.key }.map { host, share in
+                    ["host": .string(host), "snapshot_count": .count(share.snapshotCount), "alone_byte_count": .count(share.aloneByteCount)]
+                })
+            } ?? .null,
+            "shared_byte_count": holdings.map { .count($0.sharedByteCount) } ?? .null, "unheld_byte_count": holdings.map { .count($0.unheldByteCount) } ?? .null,
         ]
     }
 }

@@ -11,16 +11,16 @@ enum SnapshotText {
 
     static func short(_ id: SlotID) -> String { String(id.hexadecimal.prefix(digitCount)) }
 
-    static func table(_ snapshots: [Snapshot]) -> Table {
-        var table = Table([
-            ("ID", .left), ("TIME (UTC)", .left), ("HOST", .left), ("SIZE", .right), ("NEW", .right), ("STORED", .right), ("TAGS", .left),
-            ("IMAGES", .left),
-        ])
+    /// - Parameter holdings: adds a column of what each holds alone.
+    static func table(_ snapshots: [Snapshot], _ holdings: Holdings? = nil) -> Table {
+        var table = Table([("ID", .left), ("TIME (UTC)", .left), ("HOST", .left), ("SIZE", .right), ("NEW", .right), ("STORED", .right)]
+            + (holdings == nil ? [] : [("ALONE", .right)]) + [("TAGS", .left), ("IMAGES", .left)])
         for snapshot in snapshots {
             let manifest = snapshot.manifest
             table.add([
                 short(snapshot.id), TimeText.short(manifest.startTime), manifest.host, ByteText.of(manifest.counters.imageByteCount),
                 ByteText.of(manifest.counters.newByteCount), ByteText.of(manifest.counters.storedByteCount),
+            ] + (holdings.map { [ByteText.of($0.snapshots[snapshot.id] ?? 0)] } ?? []) + [
                 manifest.tags.joined(separator: ","), images(manifest) + (manifest.isComplete ? "" : " (parts unreadable)"),
             ])
         }

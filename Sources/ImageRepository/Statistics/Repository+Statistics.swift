@@ -11,9 +11,9 @@ extension Repository {
         statistics.snapshotCount = list.snapshots.count
         for snapshot in list.snapshots { statistics.imageByteCount += snapshot.manifest.images.reduce(0) { $0 + $1.byteCount } }
         let loaded = try loadIndex()
-        loaded.index.forEachLocation { location in
+        loaded.index.forEachEntry { entry in
             statistics.chunkCount += 1
-            statistics.chunkByteCount += UInt64(location.byteCount)
+            statistics.chunkByteCount += UInt64(entry.location.byteCount)
         }
         for kind in ObjectKind.allCases {
             let objects = try storing { () throws(StorageError) in try storage.list(kind) }

@@ -12,9 +12,9 @@ struct ChunkUse {
     var offset = 0
 }
 
-/// Goes through every chunk that snapshots reach, in the order of their images. Subtrees that several share are gone through once.
+/// Goes through every chunk that snapshots reach, in the order of their images. Subtrees that several share are gone through once, unless asked for again.
 struct LiveWalk {
-    private struct Key: Hashable {
+    struct Subtree: Hashable {
         var id: ChunkID
         var level: Int
         /// Bytes below: the last band of a volume is shorter than others with the same content would be.
@@ -25,11 +25,14 @@ struct LiveWalk {
     private let cancellation: Cancellation
     /// Called for each chunk, data chunks more than once if several bands have them.
     private let use: (ChunkUse) throws(RepositoryError) -> Void
-    private var known: Set<Key> = []
+    private let enters: ((Subtree) -> Bool)?
+    private var known: Set<Subtree> = []
 
-    init(_ reader: SegmentReader, _ cancellation: Cancellation, use: @escaping (ChunkUse) throws(RepositoryError) -> Void) {
+    /// - Parameter enters: whether to go through a subtree; nil for each once.
+    init(_ reader: SegmentReader, _ cancellation: Cancellation, enters: ((Subtree) -> Bool)? = nil, use: @escaping (ChunkUse) throws(RepositoryError) -> Void) {
         self.reader = reader
         self.cancellation = cancellation
+        self.enters = enters
         self.use = use
     }
 
@@ -46,7 +49,8 @@ struct LiveWalk {
         guard !slot.kind.isUniform else { return }
         let start = firstBand * UInt64(FormatLimits.bandByteCount)
         let byteCount = min(geometry.byteCount - start, MapGeometry.bandsBelow(level: level) * UInt64(FormatLimits.bandByteCount))
-        guard known.insert(Key(id: slot.id, level: level, byteCount: byteCount)).inserted else { return }
+        let subtree = Subtree(id: slot.id, level: level, byteCount: byteCount)
+        guard enters?(subtree) ?? known.insert(subtree).inserted else { return }
         try cancellation.check()
         try use(ChunkUse(id: slot.id, kind: .map, band: firstBand))
         let bytes = try packing { () throws(PackingError) in try unsafe reader.withChunk(slot.id, .map) { unsafe Array($0) } }
