@@ -16,6 +16,7 @@ public enum ObjectType: UInt8, CaseIterable, Sendable {
     case verified = 12
     case heartbeat = 13
     case abortRecord = 14
+    case awaitedSessions = 15
     // Parts of packs, sealed on their own.
     case dataSegment = 32
     case mapSegment = 33

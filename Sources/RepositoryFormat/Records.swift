@@ -148,6 +148,26 @@ public struct Verdict: Equatable, Sendable {
     }
 }
 
+/// Which sessions ran when a condemned list was durable, `condemned/<id>.sessions`: whoever came later has read the list. Section: Specs/format/records.md.
+public struct AwaitedSessions: Equatable, Sendable {
+    public var sessions: [SessionID]
+
+    public init(sessions: [SessionID]) { self.sessions = sessions }
+
+    public var body: [UInt8] {
+        let json: JSONValue = ["sessions": .strings(sessions.map(\.hexadecimal))]
+        return json.encoded
+    }
+
+    public init(body: some Collection<UInt8>) throws(FormatError) {
+        sessions = []
+        for text in try JSONValue(parsing: body).strings("sessions", limit: 1 << 20) {
+            guard let id = SessionID(hexadecimal: text) else { throw .member("sessions") }
+            sessions.append(id)
+        }
+    }
+}
+
 /// Takes the slot `snapshots/<session id>` of a session that a maintainer ended. Section: Specs/format/records.md.
 public struct AbortRecord: Equatable, Sendable {
     public var session: SessionID

@@ -83,6 +83,7 @@ public struct ObjectName: Hashable, Sendable, CustomStringConvertible {
     public static func session(_ id: SessionID) -> ObjectName { ObjectName(.sessions, id.hexadecimal) }
     public static func condemned(_ id: RandomID) -> ObjectName { ObjectName(.condemned, id.hexadecimal) }
     public static func verdict(_ id: RandomID) -> ObjectName { ObjectName(.condemned, "\(id.hexadecimal).verdict") }
+    public static func awaitedSessions(_ list: RandomID) -> ObjectName { ObjectName(.condemned, "\(list.hexadecimal).sessions") }
     public static func mark(_ id: SnapshotID, _ number: UInt64) -> ObjectName { ObjectName(.marks, "\(id.hexadecimal).\(number)") }
 }
 

@@ -124,6 +124,32 @@ struct PruneTests {
         try expectSound(fixture, [new, old])
     }
 
+    @Test(arguments: [false, true]) func `a prune waits for backups that began before it, not for later ones`(isRecordDamaged: Bool) throws {
+        let fixture = try RepositoryFixture(storage)
+        let first = try fixture.backup(old).snapshot
+        try fixture.repository.mark([first], .forget)
+        let before = packNames
+        let (early, late) = (try elsewhere(fixture), try elsewhere(fixture))
+        let third = TestImages.random(byteCount: 100_000, seed: 3)
+        // The early backup ends while the late one runs: there is never a moment without any.
+        _ = try early.backup(HookedImageReader(new) {
+            do { #expect(try prune(fixture.repository).waitsFor.count == 1) } catch { Issue.record(error) }
+        })
+        if isRecordDamaged {
+            for (name, bytes) in storage.objects where name.leaf.hasSuffix(".sessions") { storage.overwrite(name, with: bytes.map { $0 ^ 1 }) }
+        }
+        _ = try late.backup(HookedImageReader(third) {
+            do {
+                let report = try prune(fixture.repository)
+                #expect(isRecordDamaged ? report.deleted.count == 0 && report.waitsFor.count == 1 : report.deleted.count > 0)
+            } catch { Issue.record(error) }
+        })
+        if isRecordDamaged { #expect(try prune(fixture.repository).deleted.count > 0) }
+        #expect(packNames.isDisjoint(with: before))
+        try expectSound(fixture, [third, new])
+        #expect(!storage.objects.keys.contains { $0.kind == .condemned && !$0.leaf.hasSuffix(".verdict") })
+    }
+
     @Test func `a session that was ended cannot commit, and says so`() throws {
         let fixture = try RepositoryFixture(storage)
         _ = try fixture.backup(old)

@@ -24,6 +24,7 @@ final class PruneRun {
     func run() throws(RepositoryError) -> PruneReport {
         // Ordering 15: what an earlier prune began comes first.
         for (id, list) in try openLists().lists where list.kind == .prune { try adopt(id, list) }
+        try dropStrayRecords()
         // What a dead session left is nobody's from here on.
         _ = try repository.settleSessions()
         for _ in 0..<PruneRun.roundCountMax where report.waitsFor.isEmpty {
@@ -33,6 +34,15 @@ final class PruneRun {
         if report.waitsFor.isEmpty { report.rewrittenIndexCount = try repository.mergeIndex() }
         holdReserve()
         return report
+    }
+
+    /// A crash may undo the deletion of a record of awaited sessions and not that of its list. Whoever needs one lists the sessions again.
+    private func dropStrayRecords() throws(RepositoryError) {
+        let names = Set(try storing { () throws(StorageError) in try storage.list(.condemned) }.map(\.name))
+        for name in names where name.leaf.hasSuffix(".sessions") {
+            guard let id = RandomID(hexadecimal: name.leaf.dropLast(".sessions".count)), !names.contains(.condemned(id)) else { continue }
+            try storing { () throws(StorageError) in try storage.delete(name) }
+        }
     }
 
     /// For the next time that the device is full. Where there is no room for it now, the next prune tries again.
@@ -146,8 +156,8 @@ final class PruneRun {
     /// From the listing of sessions on, for whoever made the list.
     private func workOff(_ id: RandomID, _ list: CondemnedList) throws(RepositoryError) {
         try cancellation.check()
-        // Ordering 10
-        let running = try repository.settleSessions()
+        // Ordering 10, 15
+        let running = try repository.sessionsAwaited(by: id)
         guard running.isEmpty else {
             report.waitsFor = running
             return
@@ -168,6 +178,7 @@ final class PruneRun {
         }
         try storing { () throws(StorageError) in
             try storage.barrier()
+            try storage.delete(.awaitedSessions(id))
             try storage.delete(.condemned(id))
             try storage.barrier()
         }

@@ -35,6 +35,41 @@ extension Repository {
         guard keyrings.current.slot(secrets.slot)?.may(.prune) == true else { throw .notPermitted(operation: "prune or end sessions", role: role) }
     }
 
+    /// Ordering 10 and 15: the sessions that run and may not have read this list.
+    func sessionsAwaited(by list: RandomID) throws(RepositoryError) -> [OpenSession] {
+        let running = try settleSessions()
+        let name = ObjectName.awaitedSessions(list)
+        if let awaited = try readAwaitedSessions(name) {
+            for id in awaited where !running.contains(where: { $0.id == id }) {
+                // Without a session object it cannot be asked whether it runs; it must not commit any more.
+                if try !isOccupied(id) { _ = try abort(id, reason: "its session object is gone") }
+            }
+            return running.filter { awaited.contains($0.id) }
+        }
+        guard !running.isEmpty else { return [] }
+        let record = AwaitedSessions(sessions: running.map(\.id))
+        let object = sealer.seal(record.body, sealer.repositoryBinding(.awaitedSessions, name: name.path))
+        _ = try storing { () throws(StorageError) in try storage.claimWithReserve(name, object) }
+        return running
+    }
+
+    /// Nil where nothing was left that can be believed.
+    private func readAwaitedSessions(_ name: ObjectName) throws(RepositoryError) -> Set<SessionID>? {
+        do throws(RepositoryError) {
+            let object = try storing { () throws(StorageError) in try storage.get(name, byteCountMax: UInt64(FormatLimits.condemnedByteCountMax)) }
+            let binding = sealer.repositoryBinding(.awaitedSessions, name: name.path)
+            let document = try sealing(name.path) { () throws(SealingError) in
+                let document = try sealer.open(object, binding)
+                try verifier.verify(document, binding, .lastingCapability(.prune))
+                return document
+            }
+            return Set(try decoding(name.path) { () throws(FormatError) in try AwaitedSessions(body: document.body) }.sessions)
+        } catch {
+            if case .storage(.unavailable) = error { throw error }
+            return nil
+        }
+    }
+
     /// Ordering 10: every session gets its slot occupied, or is returned as one that still runs.
     func settleSessions() throws(RepositoryError) -> [OpenSession] {
         var running: [OpenSession] = []
