@@ -31,7 +31,7 @@ extension LocalStorage {
         }
         guard status.isRegularFile else { throw notAnObject(path) }
         // Local 5. Whoever asks may be going to rely on it, and its writer may not have got to its own barrier.
-        changedFolders.insert(folder(of: name))
+        if !Mutant.forgetsFoundFolder.isActive { changedFolders.insert(folder(of: name)) }
         return ObjectInfo(name: name, byteCount: status.byteCount)
     }
 
@@ -40,7 +40,7 @@ extension LocalStorage {
         let folder = folder(of: kind)
         guard let stream = try openListing(folder) else {
             // A copying program may have left the empty folder out. Without `config` nothing says that this is a repository.
-            try requireConfig()
+            if !Mutant.takesMissingForEmpty.isActive { try requireConfig() }
             return []
         }
         guard kind.isFannedOut else { return try objects(in: folder, stream, kind) }

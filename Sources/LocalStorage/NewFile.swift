@@ -70,6 +70,7 @@ struct NewFile: ~Copyable {
                 switch error.code {
                 case EINTR: continue
                 case EINVAL where isDirect: try writeBuffered()
+                case EIO where Mutant.swallowsWriteError.isActive: return
                 default: throw error
                 }
             }
@@ -79,6 +80,7 @@ struct NewFile: ~Copyable {
     /// Local 3: makes the bytes durable. Once it has failed, the file must be dropped: the kernel forgets what it could not write, so
     /// a second attempt would succeed and mean nothing.
     func synchronize() throws(ErrorNumber) {
+        if Mutant.skipsFileSync.isActive { return }
         try retryingInterrupts { () throws(ErrorNumber) in try calls.synchronizeData(file.descriptor) }
     }
 

@@ -87,7 +87,7 @@ package struct PackFile: Sendable {
     /// The sealed bytes of a segment, after their digest was verified: they may be copied as they are, by whoever cannot open them too.
     package func readSegment(_ pack: ObjectName, _ segment: PackDirectory.Segment) throws(PackingError) -> [UInt8] {
         let bytes = try fetch(pack, UInt64(segment.offset)..<UInt64(segment.offset) + UInt64(segment.sealedByteCount))
-        guard unsafe bytes.withUnsafeBytes({ unsafe sealer.member.segmentDigest($0) }) == segment.digest else {
+        guard unsafe Mutant.copiesUnverified.isActive || bytes.withUnsafeBytes({ unsafe sealer.member.segmentDigest($0) }) == segment.digest else {
             throw .damaged(object: pack.path, reason: "the digest of the segment at byte \(segment.offset) does not fit")
         }
         return bytes

@@ -97,7 +97,7 @@ package final class PackWriter: Sendable {
             placed.offset = UInt32(filling.byteCount)
             if let key {
                 if !filling.keys.contains(key) { filling.keys.append(key) }
-                placed.keyIndex = UInt8(filling.keys.firstIndex(of: key) ?? 0)
+                placed.keyIndex = Mutant.mixesUpKeys.isActive ? 0 : UInt8(filling.keys.firstIndex(of: key) ?? 0)
             }
             unsafe filling.buffer.copy(sealed, at: filling.byteCount)
             filling.byteCount += sealed.count

@@ -1,3 +1,4 @@
+import Bytes
 import Packing
 import RepositoryFormat
 import Storage
@@ -17,6 +18,7 @@ final class CopyVerifier {
 
     /// Whether the segment is what its pack says.
     func isIntact(_ location: ChunkLocation) throws(RepositoryError) -> Bool {
+        if Mutant.keepsUnreadCopy.isActive { return true }
         let pack = index.pack(location.pack)
         do throws(PackingError) {
             let directory = try directory(location.pack, pack).get()

@@ -139,11 +139,12 @@ final class PruneRun {
     private func condemn(_ list: CondemnedList) throws(RepositoryError) {
         let id = Sodium.randomID()
         let name = ObjectName.condemned(id)
+        let early = Mutant.listsSessionsBeforeCondemning.isActive ? try repository.settleSessions() : nil
         let object = repository.sealer.seal(list.body, repository.sealer.repositoryBinding(.condemnedList, name: name.path))
         guard try storing({ () throws(StorageError) in try storage.claimWithReserve(name, object) }) == .created else {
             throw .invalid("\(name): the name is taken; the random generator of this machine repeats itself")
         }
-        try workOff(id, list)
+        try workOff(id, list, early)
     }
 
     /// Ordering 15. The list of another counts as one's own does: once its name is durable.
@@ -154,20 +155,27 @@ final class PruneRun {
     }
 
     /// From the listing of sessions on, for whoever made the list.
-    private func workOff(_ id: RandomID, _ list: CondemnedList) throws(RepositoryError) {
+    private func workOff(_ id: RandomID, _ list: CondemnedList, _ early: [OpenSession]? = nil) throws(RepositoryError) {
         try cancellation.check()
         // Ordering 10, 15
-        let running = try repository.sessionsAwaited(by: id)
-        guard running.isEmpty else {
+        let running = if let early { early } else { try repository.sessionsAwaited(by: id) }
+        guard running.isEmpty || Mutant.waitsForNobody.isActive else {
             report.waitsFor = running
             return
         }
         // Ordering 11: other lists, final marks, manifests and marks anew, the index, packs.
         let others = try openLists().lists.filter { $0.id != id }.reduce(into: Set<ObjectName>()) { $0.formUnion($1.list.packs) }
-        try setFinalMarks()
-        let roots = try repository.snapshotsAndDoomed().all
+        if !Mutant.marksFinalAfterRemark.isActive { try setFinalMarks() }
+        var roots = try repository.snapshotsAndDoomed().all
+        if Mutant.marksFinalAfterRemark.isActive {
+            let doomed = try repository.snapshotsAndDoomed().doomed
+            roots.removeAll { doomed.contains($0.id) }
+        }
         let loaded = try soundIndex()
+        if Mutant.deletesBeforeVerdict.isActive { for pack in list.packs { try storing { () throws(StorageError) in try storage.delete(pack) } } }
         let verdict = try decide(id, list, try spared(list, roots, loaded, others))
+        if Mutant.marksFinalAfterRemark.isActive { try setFinalMarks() }
+        if Mutant.deletesListBeforePacks.isActive { try storing { () throws(StorageError) in try storage.delete(.condemned(id)) } }
         // Ordering 14
         try deleteFinishedManifests()
         let spared = Set(verdict.sparedDataPacks.map(ObjectName.pack) + verdict.sparedMapPacks.map(ObjectName.mapPack))
@@ -193,12 +201,13 @@ final class PruneRun {
         var lacking: [PackDirectory.Kind: Set<ChunkID>] = [:]
         func isSafe(_ location: ChunkLocation) -> Bool {
             let pack = index.pack(location.pack)
+            if Mutant.ignoresOtherLists.isActive { return loaded.listed[pack.name] != nil && !own.contains(pack.name) }
             return pack.isCounting && !others.contains(pack.name) && !own.contains(pack.name)
         }
         try walk(roots, index) { use throws(RepositoryError) in
             if !index.locations(use.id).contains(where: isSafe) { lacking[use.kind, default: []].insert(use.id) }
         }
-        guard !lacking.isEmpty else { return Verdict(sparedDataPacks: [], sparedMapPacks: []) }
+        guard !lacking.isEmpty, !Mutant.skipsRemark.isActive else { return Verdict(sparedDataPacks: [], sparedMapPacks: []) }
         // What is on the own list is told by the packs themselves.
         let packs = PackFile(storage: storage, sealer: repository.sealer, verifier: repository.verifier)
         var verdict = Verdict(sparedDataPacks: [], sparedMapPacks: [])
@@ -226,7 +235,7 @@ final class PruneRun {
         let name = ObjectName.verdict(id)
         let object = repository.sealer.seal(verdict.body, repository.sealer.repositoryBinding(.verdict, name: name.path))
         let outcome = try storing { () throws(StorageError) in try storage.claimWithReserve(name, object) }
-        return outcome == .created ? verdict : try repository.readVerdict(id)
+        return outcome == .created || Mutant.ignoresVerdict.isActive ? verdict : try repository.readVerdict(id)
     }
 
     // MARK: Snapshots
@@ -242,7 +251,7 @@ final class PruneRun {
         guard !doomed.isEmpty else { return }
         let states = try repository.readMarks().states
         for id in doomed {
-            guard let state = states[id], !state.isDoubtful, state.isForgotten, !state.isProtected, !state.isFinal else { continue }
+            guard let state = states[id], !state.isDoubtful, state.isForgotten, !state.isProtected || Mutant.endsProtected.isActive, !state.isFinal else { continue }
             // Occupied: somebody brought it back, or ended it, at this moment.
             if try repository.claimMark(.final, id, number: state.nextNumber) == .created { report.snapshotCount += 1 }
         }

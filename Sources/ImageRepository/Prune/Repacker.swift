@@ -67,7 +67,7 @@ final class Repacker {
         for pack in written { outcome.written.add(pack.directory.packByteCount) }
         for ordinal in planned.repacked.sorted() {
             let pack = index.pack(ordinal)
-            if let reason = failures[ordinal] {
+            if let reason = failures[ordinal], !Mutant.condemnsUncopied.isActive {
                 outcome.problems.append(Problem(severity: .error, object: pack.name.path, reason: "\(reason); it is not repacked, and stays"))
             } else {
                 outcome.replaced.append(pack)
@@ -98,7 +98,7 @@ final class Repacker {
                     guard copiedSegments.insert(UInt64(location.pack) << 32 | UInt64(location.segment)).inserted else { continue }
                     try copySegment(location, pack)
                 case .opened:
-                    guard copiedEntries.insert(entry.number) else { continue }
+                    guard copiedEntries.insert(entry.number), !Mutant.forgetsOpenedChunks.isActive else { continue }
                     try copyChunk(use)
                 }
             } catch {
