@@ -15,7 +15,7 @@ struct Holdfast: ParsableCommand {
             """,
         version: "holdfast \(ToolVersion.text)",
         subcommands: [
-            InitCommand.self, BackupCommand.self, SnapshotsCommand.self, ShowCommand.self, RestoreCommand.self, CheckCommand.self,
+            InitCommand.self, BackupCommand.self, SnapshotsCommand.self, ShowCommand.self, RestoreCommand.self, CheckCommand.self, RepairCommand.self,
             ForgetCommand.self, UndeleteCommand.self, ProtectCommand.self, UnprotectCommand.self, PruneCommand.self, SessionsCommand.self,
             StatsCommand.self, DiffCommand.self, KeyCommand.self, DemoCommand.self, GenerateManualCommand.self,
         ])

@@ -130,21 +130,28 @@ public struct CondemnedList: Equatable, Sendable {
 public struct Verdict: Equatable, Sendable {
     public var sparedDataPacks: [PackID]
     public var sparedMapPacks: [PackID]
+    /// The list could not be read when this was decided, so every pack that was there is spared.
+    public var sparesAll: Bool
 
-    public init(sparedDataPacks: [PackID], sparedMapPacks: [PackID]) {
+    public init(sparedDataPacks: [PackID], sparedMapPacks: [PackID], sparesAll: Bool = false) {
         self.sparedDataPacks = sparedDataPacks
         self.sparedMapPacks = sparedMapPacks
+        self.sparesAll = sparesAll
     }
 
     public var body: [UInt8] {
-        let json: JSONValue = ["packs": .strings(sparedDataPacks.map(\.hexadecimal)), "maps": .strings(sparedMapPacks.map(\.hexadecimal))]
-        return json.encoded
+        var members = [
+            JSONValue.Member("packs", .strings(sparedDataPacks.map(\.hexadecimal))), JSONValue.Member("maps", .strings(sparedMapPacks.map(\.hexadecimal))),
+        ]
+        if sparesAll { members.append(JSONValue.Member("all", true)) }
+        return JSONValue.object(members).encoded
     }
 
     public init(body: some Collection<UInt8>) throws(FormatError) {
         let json = try JSONValue(parsing: body)
         sparedDataPacks = try CondemnedList.packs(json, "packs")
         sparedMapPacks = try CondemnedList.packs(json, "maps")
+        sparesAll = json["all"] == .bool(true)
     }
 }
 

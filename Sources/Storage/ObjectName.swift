@@ -13,6 +13,8 @@ public enum ObjectKind: String, CaseIterable, Sendable {
     case sessions
     case condemned
     case verified
+    /// Damaged objects that a repair took away, as they were.
+    case quarantine
 
     /// `config` is a single object; every other kind is a folder of them.
     public var isFolder: Bool { self != .config }
@@ -84,6 +86,10 @@ public struct ObjectName: Hashable, Sendable, CustomStringConvertible {
     public static func condemned(_ id: RandomID) -> ObjectName { ObjectName(.condemned, id.hexadecimal) }
     public static func verdict(_ id: RandomID) -> ObjectName { ObjectName(.condemned, "\(id.hexadecimal).verdict") }
     public static func awaitedSessions(_ list: RandomID) -> ObjectName { ObjectName(.condemned, "\(list.hexadecimal).sessions") }
+    /// Where a damaged object is kept, told apart by its bytes: what is damaged twice is kept twice.
+    public static func quarantined(_ name: ObjectName, _ bytes: Digest) -> ObjectName {
+        ObjectName(.quarantine, "\(name.kind.rawValue).\(name.leaf).\(bytes.hexadecimal.prefix(16))")
+    }
     public static func mark(_ id: SnapshotID, _ number: UInt64) -> ObjectName { ObjectName(.marks, "\(id.hexadecimal).\(number)") }
 }
 

@@ -177,14 +177,14 @@ struct DamageTests {
         #expect(throws: RepositoryError.self) { try fixture.restore(snapshot) }
     }
 
-    /// Each name is reported as an error; where packs are concerned, with both snapshots.
+    /// Each name is reported as an error; where packs are concerned, with the snapshots that do not come back.
     private func expectNamed(_ names: [ObjectName], _ repository: DamagedRepository, _ comment: Comment) throws {
         let errors = try repository.errors().filter { $0.severity == .error }
         for name in names {
             let own = errors.filter { $0.object == name.path }
             #expect(!own.isEmpty, comment)
             if name.kind == .packs || name.kind == .maps {
-                #expect(Set(errors.flatMap(\.snapshots)).isSuperset(of: repository.snapshots.map(\.hexadecimal)), comment)
+                #expect(Set(errors.flatMap(\.snapshots)).isSuperset(of: repository.lostSnapshots.map(\.hexadecimal)), comment)
             }
             if name.kind == .snapshots { #expect(own.contains { $0.snapshots.contains(name.leaf) }, comment) }
         }

@@ -50,6 +50,13 @@ struct DamagedRepository {
         return try fixture.repository.check(options, progress: ProgressCounters(), cancellation: Cancellation()).problems
     }
 
+    /// Those that cannot be restored.
+    var lostSnapshots: [SnapshotID] {
+        snapshots.filter { id in
+            do { return try fixture.restore(try fixture.repository.snapshot(id)) != image } catch { return true }
+        }
+    }
+
     /// Whether both snapshots come back right, or the restore says that they do not. With `opening`, the repository is opened anew first.
     func restoresRightOrThrows(opening: Bool = false) -> Bool {
         for id in snapshots {

@@ -18,31 +18,16 @@ struct CheckCommand: Command {
     @OptionGroup(title: "Output")
     var output: OutputOptions
 
-    /// The flag alone means 100%; see `Holdfast.withImpliedValues`.
-    @Option(
-        help: ArgumentHelp("Read and open all data; with =5%, packs at random that are such a share.", valueName: "share"))
-    var readData: String?
-
-    @Option(help: ArgumentHelp("Worker threads, instead of one a core.", valueName: "count"), transform: ArgumentValues.threadCount)
-    var threads: Int?
+    @OptionGroup
+    var reading: ReadDataOptions
 
     var console: Console { output.console }
-
-    func validate() throws { _ = try data }
-
-    var data: CheckOptions.Data {
-        get throws {
-            guard let readData else { return .structure }
-            let percent = try ArgumentValues.percent(readData)
-            return percent == 100 ? .all : .sample(percent: percent)
-        }
-    }
 
     func execute(_ console: Console) throws(Failure) -> ExitStatus {
         let repository = try repository.open(console)
         var options = CheckOptions()
-        options.threadCount = threads
-        do { options.data = try data } catch { throw Failure("\(error)", status: .usage) }
+        options.threadCount = reading.threads
+        options.data = try reading.validData()
         let checked = options
         let report = try Operation(console: console, kind: .check).run { (progress, cancellation) throws(RepositoryError) in
             try repository.check(checked, progress: progress, cancellation: cancellation)
@@ -57,13 +42,20 @@ struct CheckCommand: Command {
             "Checked \(report.snapshotCount) snapshots, \(report.packCount) packs (\(report.openedPackCount) read whole) and \(report.chunkCount) chunks.")
         let errorCount = report.problems.count { $0.severity == .error }
         console.print(errorCount == 0 ? "No errors were found." : errorCount == 1 ? "1 error was found." : "\(errorCount) errors were found.")
-        if report.problems.contains(where: { $0.severity == .error && ($0.object.hasPrefix("packs/") || $0.object.hasPrefix("maps/")) }) {
-            console.print("A damaged pack that is moved out of the repository is missed at once: the next backup then stores again what a source still has. Keep the pack.")
+        if report.quarantinedCount > 0 { console.print("Kept in quarantine by repairs, and no concern of a check: \(report.quarantinedCount).") }
+        if report.problems.contains(where: CheckCommand.isMended) {
+            console.print("“holdfast repair” mends what can be mended, has backups store again what damaged packs held, and lists what is lost. “--dry-run” shows it first.")
         }
         console.print(json: [
             "type": "summary", "operation": "check", "snapshot_count": .count(report.snapshotCount), "pack_count": .count(report.packCount),
             "opened_pack_count": .count(report.openedPackCount), "chunk_count": .count(report.chunkCount), "error_count": .count(errorCount),
-            "warning_count": .count(report.problems.count - errorCount),
+            "warning_count": .count(report.problems.count - errorCount), "quarantined_count": .count(report.quarantinedCount),
         ])
+    }
+
+    /// Whether a repair does more about it than to name it.
+    private static func isMended(_ problem: Problem) -> Bool {
+        problem.severity == .error
+            && ["packs/", "maps/", "index/", "sessions/", "condemned/", "snapshots/", "chunk ", "map chunk "].contains { problem.object.hasPrefix($0) }
     }
 }

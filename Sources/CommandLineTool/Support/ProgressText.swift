@@ -3,7 +3,7 @@ import RepositoryFormat
 /// Progress as a line and as a JSON object.
 enum ProgressText {
     enum Kind: String, Sendable {
-        case backup, restore, check, prune, stats
+        case backup, restore, check, prune, stats, repair
     }
 
     /// The most important first, because a narrow terminal cuts the end off.

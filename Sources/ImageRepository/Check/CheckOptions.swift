@@ -21,6 +21,8 @@ public struct CheckReport: Sendable {
     /// Of those, read whole and opened.
     public let openedPackCount: Int
     public let chunkCount: Int
+    /// Damaged objects that repairs have taken away, and which nobody needs to look at again.
+    public let quarantinedCount: Int
     public let problems: [Problem]
 
     public var isClean: Bool { !problems.contains { $0.severity == .error } }

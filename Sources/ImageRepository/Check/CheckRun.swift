@@ -19,15 +19,22 @@ final class CheckRun {
     private var lastSnapshot: SnapshotID?
     /// Packs that something is wrong with; whoever needs one is concerned.
     private var badPacks: [ObjectName: String] = [:]
+    /// Packs with sound directories that no index object names.
+    private var orphans: [IndexDocument.Pack] = []
+    /// For a repair: packs that no index object names count, since they will be indexed, and packs are opened whole where a map could not be read.
+    private let preparesRepair: Bool
 
-    init(_ repository: Repository, _ options: CheckOptions, _ progress: ProgressCounters, _ cancellation: Cancellation) {
+    init(
+        _ repository: Repository, _ options: CheckOptions, _ progress: ProgressCounters, _ cancellation: Cancellation, preparesRepair: Bool = false
+    ) {
         self.repository = repository
+        self.preparesRepair = preparesRepair
         self.options = options
         self.progress = progress
         self.cancellation = cancellation
     }
 
-    func check() throws(RepositoryError) -> CheckReport {
+    func check() throws(RepositoryError) -> CheckFindings {
         // Before the snapshots are listed: one that is committed meanwhile is not missing.
         do throws(RepositoryError) {
             lastSnapshot = try repository.pinFile.read()?.lastSnapshot
@@ -42,19 +49,28 @@ final class CheckRun {
         checkPresence(loaded)
         try checkOrphans(loaded)
         let opened = try checkPacks(loaded)
+        if preparesRepair { for pack in orphans { loaded.index.add(pack, isCounting: false) } }
         try checkHistory(list)
-        let users = try checkMaps(list, loaded.index)
+        let (users, lost) = try checkMaps(list, loaded)
+        reportPacks(loaded, users)
+        let quarantined = try storing { () throws(StorageError) in try repository.storage.list(.quarantine) }
+        let report = CheckReport(
+            snapshotCount: list.snapshots.count, packCount: loaded.listed.count, openedPackCount: opened, chunkCount: loaded.index.chunkCount,
+            quarantinedCount: quarantined.count, problems: problems)
+        return CheckFindings(report: report, loaded: loaded, badPacks: badPacks, orphans: orphans, lost: lost)
+    }
+
+    private func reportPacks(_ loaded: LoadedIndex, _ users: [ObjectName: Set<SnapshotID>]) {
         for (pack, reason) in badPacks.sorted(by: { $0.key.path < $1.key.path }) {
             let isNeeded = users[pack] != nil
             if reason == CheckRun.missing, !isNeeded {
                 report(.warning, pack.path, "it is missing, and no snapshot needs it: a prune was interrupted; the next one takes it off the index")
+            } else if loaded.damaged.contains(pack), !isNeeded {
+                report(.warning, pack.path, "\(reason). A repair has condemned it, and no snapshot needs what is lost of it")
             } else {
                 report(.error, pack.path, reason, (users[pack] ?? []).map(\.hexadecimal).sorted())
             }
         }
-        return CheckReport(
-            snapshotCount: list.snapshots.count, packCount: loaded.listed.count, openedPackCount: opened, chunkCount: loaded.index.chunkCount,
-            problems: problems)
     }
 
     private func report(_ severity: Problem.Severity, _ object: String, _ reason: String, _ snapshots: [String] = []) {
@@ -105,12 +121,16 @@ final class CheckRun {
 
     /// Those of lists that are gone, too: a maintainer that wakes up late still follows them.
     private func checkVerdicts() throws(RepositoryError) {
-        for info in try storing({ () throws(StorageError) in try repository.storage.list(.condemned) }) {
-            let parts = info.name.leaf.split(separator: ".", omittingEmptySubsequences: false)
-            guard parts.count == 2, parts[1] == "verdict", let id = RandomID(hexadecimal: parts[0]) else { continue }
+        let names = Set(try storing { () throws(StorageError) in try repository.storage.list(.condemned) }.map(\.name))
+        for name in names.sorted(by: { $0.leaf < $1.leaf }) {
+            guard let id = name.verdictID else { continue }
             do throws(RepositoryError) { _ = try repository.readVerdict(id) } catch {
                 if case .storage(.unavailable) = error { throw error }
-                report(.error, info.name.path, error.reason)
+                if names.contains(.condemned(id)) {
+                    report(.error, name.path, error.reason)
+                } else {
+                    report(.warning, name.path, "\(error.reason). Its list is gone, so a prune has carried it out; it stays, as verdicts do")
+                }
             }
         }
     }
@@ -118,7 +138,12 @@ final class CheckRun {
     /// Snapshots that later ones name must be there, as they were.
     private func checkHistory(_ list: SnapshotList) throws(RepositoryError) {
         let marks = try repository.readMarks().states
-        if let problem = repository.missing(lastSnapshot, in: list, marks) { problems.append(problem) }
+        /// Known by name; of others only that there were so many can be known.
+        var missing: Set<SnapshotID> = []
+        if let problem = repository.missing(lastSnapshot, in: list, marks) {
+            problems.append(problem)
+            missing.formUnion([lastSnapshot].compactMap { $0 })
+        }
         let present = Dictionary(uniqueKeysWithValues: list.snapshots.map { ($0.id, $0.digest) })
         var reported: Set<SnapshotID> = []
         for snapshot in list.snapshots {
@@ -127,23 +152,27 @@ final class CheckRun {
                 // One that is there and could not be read is reported already.
                 guard !list.problems.contains(where: { $0.snapshots.contains(head.snapshot.hexadecimal) }) else { continue }
                 let name = ObjectName.snapshot(head.snapshot).path
+                if present[head.snapshot] == nil { missing.insert(head.snapshot) }
                 let reason = present[head.snapshot] == nil
                     ? "it is missing, though snapshot \(snapshot.id) has seen it and nobody has forgotten it"
                     : "it is not the manifest that snapshot \(snapshot.id) has seen"
                 report(.error, name, reason, [head.snapshot.hexadecimal])
             }
-            try checkSeen(snapshot, list, finalCount: marks.values.count(where: \.isFinal))
             if snapshot.manifest.keyringNumber > repository.keyrings.current.number {
                 report(.error, "keyring", "snapshot \(snapshot.id) has seen keyring \(snapshot.manifest.keyringNumber), and the newest here is \(repository.keyrings.current.number): keys were put back")
             }
         }
+        let knownCount = marks.values.count(where: \.isFinal) + missing.count
+        for snapshot in list.snapshots { checkSeen(snapshot, list, knownCount: knownCount) }
     }
 
     /// Whoever wrote a manifest had seen so many snapshots, all of lower ordinals; of those only ones with a final mark may be gone.
-    private func checkSeen(_ snapshot: Snapshot, _ list: SnapshotList, finalCount: Int) throws(RepositoryError) {
+    ///
+    /// - Parameter knownCount: those with a final mark, and those that are reported as missing already.
+    private func checkSeen(_ snapshot: Snapshot, _ list: SnapshotList, knownCount: Int) {
         let unreadableCount = Set(list.problems.flatMap(\.snapshots)).subtracting(list.snapshots.map(\.id.hexadecimal)).count
         let earlierCount = list.snapshots.count { $0.manifest.ordinal < snapshot.manifest.ordinal }
-        guard UInt64(earlierCount + unreadableCount + finalCount) < snapshot.manifest.seen.count else { return }
+        guard UInt64(earlierCount + unreadableCount + knownCount) < snapshot.manifest.seen.count else { return }
         report(.error, "snapshots", "snapshots are missing: \(snapshot.id) was written after \(snapshot.manifest.seen.count) others, and \(earlierCount) of them are here")
     }
 
@@ -163,28 +192,44 @@ final class CheckRun {
     /// Packs that no index object names: of sessions that run or were killed, or of an index object that is gone.
     private func checkOrphans(_ loaded: LoadedIndex) throws(RepositoryError) {
         let packs = PackFile(storage: repository.storage, sealer: repository.sealer, verifier: repository.verifier)
-        let indexed = Set(loaded.index.packs.map(\.name))
-        for (_, info) in loaded.listedPacks where !indexed.contains(info.name) {
+        for (id, info) in loaded.listedPacks where !loaded.index.contains(id) {
             do throws(PackingError) {
-                _ = try packs.readDirectory(info, info.name.kind == .packs ? .data : .map)
-                report(.warning, info.name.path, "no index object names it; a backup is running or was killed, or an index object was lost. The next backup adopts it")
+                let directory = try packs.readDirectory(info, info.name.kind == .packs ? .data : .map)
+                orphans.append(IndexDocument.Pack(id: id, directory: directory))
+                if preparesRepair { continue }
+                report(.warning, info.name.path, "no index object names it; a backup is running or was killed, or an index object was lost. The next backup adopts it, and “holdfast repair” does")
             } catch {
-                if case .storage(.notFound) = error { continue }
-                report(.error, info.name.path, RepositoryError(error).reason)
+                switch error {
+                case .storage(.notFound): continue
+                case .storage(.unavailable): throw RepositoryError(error)
+                case .damaged: badPacks[info.name] = RepositoryError(error).reason
+                default: report(.error, info.name.path, RepositoryError(error).reason)
+                }
             }
         }
     }
 
-    /// Reads and opens whole packs, as many as the options ask for. Returns how many.
+    /// Reads and opens whole packs: as many as the options ask for, and those that a repair found damaged, of which it must be known what is left. Returns how many.
     private func checkPacks(_ loaded: LoadedIndex) throws(RepositoryError) -> Int {
-        guard options.data != .structure else { return 0 }
         var generator = SystemRandomNumberGenerator()
         var chosen: [(ObjectInfo, PackID)] = []
         for (id, info) in loaded.listedPacks {
-            if case .sample(let percent) = options.data, info.name.kind == .packs, Double.random(in: 0..<100, using: &generator) >= percent { continue }
-            chosen.append((info, id))
+            let isChosen =
+                switch options.data {
+                case .structure: false
+                case .sample(let percent): info.name.kind == .maps || Double.random(in: 0..<100, using: &generator) < percent
+                case .all: true
+                }
+            if isChosen || loaded.damaged.contains(info.name) { chosen.append((info, id)) }
         }
         progress.totalByteCount.store(chosen.reduce(0) { $0 + $1.0.byteCount }, ordering: .relaxed)
+        try open(chosen, loaded)
+        return chosen.count
+    }
+
+    /// Reads these packs whole.
+    private func open(_ chosen: [(ObjectInfo, PackID)], _ loaded: LoadedIndex) throws(RepositoryError) {
+        guard !chosen.isEmpty else { return }
         let checker = PackChecker(repository, loaded.index)
         let work = Monitor(chosen[...])
         let found = Monitor<[ObjectName: String]>([:])
@@ -203,32 +248,40 @@ final class CheckRun {
         try failure.check()
         try cancellation.check()
         badPacks.merge(found.withLock { $0 }) { first, _ in first }
-        return chosen.count
     }
 
     // MARK: Maps
 
-    /// Walks all map trees; every id must have a location. Returns which snapshots need which of the bad packs.
-    private func checkMaps(_ list: SnapshotList, _ index: ChunkIndex) throws(RepositoryError) -> [ObjectName: Set<SnapshotID>] {
+    /// Walks all map trees; every id must have a location. Returns which snapshots need which of the bad packs, and what cannot be restored.
+    private func checkMaps(
+        _ list: SnapshotList, _ loaded: LoadedIndex
+    ) throws(RepositoryError) -> (users: [ObjectName: Set<SnapshotID>], lost: [LostRanges]) {
         var users: [ObjectName: Set<SnapshotID>] = [:]
-        let packs = index.packs
-        let reader = repository.segmentReader(index)
+        var lost: [LostRanges] = []
+        let packs = loaded.index.packs
         // Subtrees shared with an earlier snapshot are known, with the bad packs that they need and what was wrong.
-        var walk = MapWalk(index: index, packs: packs, bad: Set(badPacks.keys), reader: reader)
+        var walk = MapWalk(repository, index: loaded.index, packs: packs, bad: Set(badPacks.keys))
         for snapshot in list.snapshots {
             try cancellation.check()
-            let roots = snapshot.manifest.images.flatMap(\.volumes).map { ($0.root, $0.geometry) }
-                + snapshot.manifest.attachments.map { ($0.root, MapGeometry(byteCount: $0.byteCount)) }
-            for (root, geometry) in roots {
-                let outcome = try walk.outcome(of: root, level: geometry.depth, firstBand: 0, geometry)
+            for tree in MapTree.all(of: snapshot.manifest) {
+                let outcome = try walk.outcome(of: tree.root, level: tree.geometry.depth, firstBand: 0, tree.geometry)
                 for pack in outcome.badPacks { users[packs[Int(pack)].name, default: []].insert(snapshot.id) }
                 for problem in outcome.problems {
                     report(.error, problem.object, problem.reason, [snapshot.id.hexadecimal])
                 }
+                let ranges = tree.record?.placed(outcome.lost) ?? outcome.lost
+                if !ranges.isEmpty { lost.append(LostRanges(snapshot: snapshot.id, image: tree.image, volume: tree.volume, ranges: ranges)) }
             }
         }
         joinProblems()
-        return users
+        try openSuspects(walk.suspects.subtracting(badPacks.keys), loaded)
+        return (users, lost)
+    }
+
+    /// A map chunk could not be read: what its pack is good for is found by reading all of it.
+    private func openSuspects(_ suspects: Set<ObjectName>, _ loaded: LoadedIndex) throws(RepositoryError) {
+        guard preparesRepair else { return }
+        try open(loaded.listedPacks.filter { suspects.contains($0.info.name) }.map { ($0.info, $0.id) }, loaded)
     }
 
     /// One problem with all its snapshots, instead of one for each.

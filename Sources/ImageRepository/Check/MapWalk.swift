@@ -15,14 +15,22 @@ struct MapWalk {
         /// Ordinals of the bad packs that something below has no other location than.
         var badPacks: Set<UInt32> = []
         private(set) var problems: Set<Fault> = []
+        /// What cannot be restored, from the start of the subtree on, in order, joined.
+        private(set) var lost: [Range<UInt64>] = []
 
         /// A lost index object concerns a million chunks, of which a hundred tell as much.
         private static let problemCountMax = 100
 
-        mutating func add(_ other: Outcome) {
+        /// - Parameter offset: where the other subtree begins; it follows those that were added before.
+        mutating func add(_ other: Outcome, at offset: UInt64) {
             badPacks.formUnion(other.badPacks)
             for problem in other.problems { add(problem) }
+            for range in other.lost { lost.join(range.lowerBound + offset..<range.upperBound + offset) }
         }
+
+        mutating func lose(_ range: Range<UInt64>) { lost.join(range) }
+
+        mutating func loseAll(_ byteCount: UInt64) { lost = [0..<byteCount] }
 
         mutating func add(_ problem: Fault) {
             if problems.count < Outcome.problemCountMax { problems.insert(problem) }
@@ -38,15 +46,18 @@ struct MapWalk {
 
     private let index: ChunkIndex
     private let packs: [PackRecord]
-    private let bad: Set<ObjectName>
     private let reader: SegmentReader
+    private var probe: ChunkProbe
     private var known: [Key: Outcome] = [:]
+    /// Packs from which a map chunk could not be read.
+    private(set) var suspects: Set<ObjectName> = []
 
-    init(index: ChunkIndex, packs: [PackRecord], bad: Set<ObjectName>, reader: SegmentReader) {
+    init(_ repository: Repository, index: ChunkIndex, packs: [PackRecord], bad: Set<ObjectName>) {
         self.index = index
         self.packs = packs
-        self.bad = bad
-        self.reader = reader
+        reader = repository.segmentReader(index)
+        let ordinals = packs.indices.filter { bad.contains(packs[$0].name) }.map(UInt32.init)
+        probe = ChunkProbe(repository, index, reader, bad: Set(ordinals))
     }
 
     /// - Parameters:
@@ -61,7 +72,8 @@ struct MapWalk {
         let byteCount = min(geometry.byteCount - start, MapGeometry.bandsBelow(level: level) * UInt64(FormatLimits.bandByteCount))
         let key = Key(id: slot.id, level: level, byteCount: byteCount)
         if let outcome = known[key] { return outcome }
-        var outcome = location(of: slot.id, .map)
+        var outcome = Outcome()
+        _ = try look(for: slot.id, .map, &outcome)
         do throws(RepositoryError) {
             let bytes = try packing { () throws(PackingError) in try unsafe reader.withChunk(slot.id, .map) { unsafe Array($0) } }
             if level == 0 {
@@ -72,18 +84,26 @@ struct MapWalk {
         } catch {
             if case .storage(.unavailable) = error { throw error }
             outcome.add(Fault(object: "map chunk \(slot.id)", reason: error.reason))
+            outcome.loseAll(byteCount)
+            suspects.formUnion(index.locations(slot.id).map { packs[Int($0.pack)].name })
         }
         known[key] = outcome
         return outcome
     }
 
-    private func addBandMap(_ bytes: [UInt8], byteCount: Int, _ outcome: inout Outcome) throws(RepositoryError) {
+    private mutating func addBandMap(_ bytes: [UInt8], byteCount: Int, _ outcome: inout Outcome) throws(RepositoryError) {
         let map = try decoding("band map") { () throws(FormatError) in try BandMap(decoding: bytes, bandByteCount: byteCount) }
-        for entry in map.entries where entry.kind == .data {
-            outcome.add(location(of: entry.chunk, .data))
+        var end: UInt64 = 0
+        for entry in map.entries {
+            let start = end
+            end += UInt64(entry.byteCount)
+            guard entry.kind == .data else { continue }
+            var isWhole = try look(for: entry.chunk, .data, &outcome)
             if let place = index.locations(entry.chunk).first, UInt64(entry.chunkOffset) + UInt64(entry.byteCount) > UInt64(place.byteCount) {
                 outcome.add(Fault(object: "chunk \(entry.chunk)", reason: "it is shorter than a map says"))
+                isWhole = false
             }
+            if !isWhole { outcome.lose(start..<end) }
         }
     }
 
@@ -95,22 +115,25 @@ struct MapWalk {
             try MapNode(decoding: bytes, level: level, slotCount: slotCount)
         }
         for (position, slot) in node.slots.enumerated() {
-            let band = firstBand + UInt64(position) * MapGeometry.bandsBelow(level: level - 1)
-            outcome.add(try self.outcome(of: slot, level: level - 1, firstBand: band, geometry))
+            let bands = UInt64(position) * MapGeometry.bandsBelow(level: level - 1)
+            outcome.add(
+                try self.outcome(of: slot, level: level - 1, firstBand: firstBand + bands, geometry), at: bands * UInt64(FormatLimits.bandByteCount))
         }
     }
 
-    /// What is wrong with where a chunk is.
-    private func location(of id: ChunkID, _ kind: PackDirectory.Kind) -> Outcome {
-        var outcome = Outcome()
+    /// Whether a chunk can be had; adds what is wrong with where it is.
+    private mutating func look(for id: ChunkID, _ kind: PackDirectory.Kind, _ outcome: inout Outcome) throws(RepositoryError) -> Bool {
         let locations = index.locations(id)
         if locations.isEmpty {
             outcome.add(Fault(object: "chunk \(id)", reason: "no pack of the index has it"))
-        } else if let wrong = locations.first(where: { packs[Int($0.pack)].kind != kind }) {
-            outcome.add(Fault(object: packs[Int(wrong.pack)].name.path, reason: "it has chunk \(id), which is of the other kind"))
-        } else if locations.allSatisfy({ bad.contains(packs[Int($0.pack)].name) }) {
-            outcome.badPacks.formUnion(locations.map(\.pack))
+            return false
         }
-        return outcome
+        if let wrong = locations.first(where: { packs[Int($0.pack)].kind != kind }) {
+            outcome.add(Fault(object: packs[Int(wrong.pack)].name.path, reason: "it has chunk \(id), which is of the other kind"))
+            return locations.contains { packs[Int($0.pack)].kind == kind }
+        }
+        if try probe.canRead(id, kind, at: locations) { return true }
+        outcome.badPacks.formUnion(locations.map(\.pack))
+        return false
     }
 }

@@ -10,6 +10,6 @@ extension Repository {
     ) throws(RepositoryError) -> CheckReport {
         if options.data != .structure { try demand(.full, to: "check data") }
         let run = CheckRun(self, options, progress, cancellation)
-        return try run.check()
+        return try run.check().report
     }
 }

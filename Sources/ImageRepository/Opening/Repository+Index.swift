@@ -15,6 +15,8 @@ struct LoadedIndex {
     let listed: [ObjectName: ObjectInfo]
     /// Packs on condemned lists.
     let condemned: Set<ObjectName>
+    /// Of those, packs on lists of kind `damaged`.
+    let damaged: Set<ObjectName>
     /// A condemned list that could not be read: what it condemns is not known, so nobody may write.
     let condemnedFailure: RepositoryError?
     /// Packs that no index object names and whose directories were read instead.
@@ -87,7 +89,7 @@ extension Repository {
         }
         var loaded = LoadedIndex(
             index: index, problems: problems, warning: warning, indexObjects: objects, listed: listed, condemned: condemned.packs,
-            condemnedFailure: condemned.failure)
+            damaged: condemned.damagedPacks, condemnedFailure: condemned.failure)
         if adoptsOrphans { loaded.adopted = adoptOrphans(loaded) }
         return loaded
     }

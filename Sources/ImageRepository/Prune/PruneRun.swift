@@ -32,6 +32,7 @@ final class PruneRun {
         }
         // Only after the plan, or the end of a list, has found a copy of all that lives.
         if report.waitsFor.isEmpty { report.rewrittenIndexCount = try repository.mergeIndex() }
+        if report.waitsFor.isEmpty { try dropDamagedLists() }
         holdReserve()
         return report
     }
@@ -42,6 +43,16 @@ final class PruneRun {
         for name in names where name.leaf.hasSuffix(".sessions") {
             guard let id = RandomID(hexadecimal: name.leaf.dropLast(".sessions".count)), !names.contains(.condemned(id)) else { continue }
             try storing { () throws(StorageError) in try storage.delete(name) }
+        }
+    }
+
+    /// Lists of packs that were found damaged, once none of these is there any more.
+    private func dropDamagedLists() throws(RepositoryError) {
+        for (id, list) in try openLists().lists where list.kind == .damaged {
+            try storing { () throws(StorageError) in
+                for pack in list.packs where try storage.stat(pack) != nil { return }
+                try storage.delete(.condemned(id))
+            }
         }
     }
 
@@ -178,7 +189,7 @@ final class PruneRun {
         if Mutant.deletesListBeforePacks.isActive { try storing { () throws(StorageError) in try storage.delete(.condemned(id)) } }
         // Ordering 14
         try deleteFinishedManifests()
-        let spared = Set(verdict.sparedDataPacks.map(ObjectName.pack) + verdict.sparedMapPacks.map(ObjectName.mapPack))
+        let spared = verdict.sparesAll ? list.packs : Set(verdict.sparedDataPacks.map(ObjectName.pack) + verdict.sparedMapPacks.map(ObjectName.mapPack))
         report.sparedPackCount += spared.count
         for pack in list.packs.subtracting(spared).sorted(by: { $0.path < $1.path }) {
             try storing { () throws(StorageError) in try storage.delete(pack) }
@@ -215,10 +226,15 @@ final class PruneRun {
         for (id, info) in loaded.listedPacks where own.contains(info.name) {
             let kind: PackDirectory.Kind = info.name.kind == .packs ? .data : .map
             guard let wanted = lacking[kind] else { continue }
-            let directory = try packing { () throws(PackingError) in try packs.readDirectory(info, kind) }
-            let held = Set(directory.segments.flatMap(\.chunks).map(\.id)).intersection(wanted)
-            guard !held.isEmpty else { continue }
-            found[kind, default: []].formUnion(held)
+            do throws(PackingError) {
+                let directory = try packs.readDirectory(info, kind)
+                let held = Set(directory.segments.flatMap(\.chunks).map(\.id)).intersection(wanted)
+                guard !held.isEmpty else { continue }
+                found[kind, default: []].formUnion(held)
+            } catch {
+                // It may hold what is lacking, for all that can be told.
+                guard case .damaged = error else { throw RepositoryError(error) }
+            }
             if kind == .data { verdict.sparedDataPacks.append(id) } else { verdict.sparedMapPacks.append(id) }
         }
         for (kind, ids) in lacking {

@@ -22,7 +22,7 @@ extension Repository {
             case .packs: (statistics.dataPackCount, statistics.dataPackByteCount) = (objects.count, byteCount)
             case .maps: (statistics.mapPackCount, statistics.mapPackByteCount) = (objects.count, byteCount)
             case .index: (statistics.indexObjectCount, statistics.indexByteCount) = (objects.count, byteCount)
-            case .config, .keyring, .keys, .snapshots, .marks, .sessions, .condemned, .verified: statistics.otherByteCount += byteCount
+            case .config, .keyring, .keys, .snapshots, .marks, .sessions, .condemned, .verified, .quarantine: statistics.otherByteCount += byteCount
             }
         }
         return statistics

@@ -1,0 +1,28 @@
+import ArgumentParser
+import ImageRepository
+
+/// How thoroughly to look for damage.
+struct ReadDataOptions: ParsableArguments {
+    /// The flag alone means 100%; see `Holdfast.withImpliedValues`.
+    @Option(
+        help: ArgumentHelp("Read and open all data; with =5%, packs at random that are such a share.", valueName: "share"))
+    var readData: String?
+
+    @Option(help: ArgumentHelp("Worker threads, instead of one a core.", valueName: "count"), transform: ArgumentValues.threadCount)
+    var threads: Int?
+
+    func validate() throws { _ = try data }
+
+    var data: CheckOptions.Data {
+        get throws {
+            guard let readData else { return .structure }
+            let percent = try ArgumentValues.percent(readData)
+            return percent == 100 ? .all : .sample(percent: percent)
+        }
+    }
+
+    /// `data`, after the arguments were validated.
+    func validData() throws(Failure) -> CheckOptions.Data {
+        do { return try data } catch { throw Failure("\(error)", status: .usage) }
+    }
+}
