@@ -1,4 +1,5 @@
 import Bytes
+import Foundation
 @testable import ImageRepository
 import Packing
 import RepositoryFormat
@@ -67,6 +68,20 @@ struct CacheTests {
             }
         }
         #expect(reads == [7, 0])
+        // Who may not trust the cache reads all again, in runs of its own that do not stay.
+        let own = "\(folder.path)/\(first.repository.id.hexadecimal)"
+        let abandoned = "\(own)/scratch-4194303-1-1"
+        try FileManager.default.createDirectory(atPath: abandoned, withIntermediateDirectories: false)
+        let untrusting = try indexReads(storage) {
+            let index = try cached.repository.loadIndex(trustsCache: false, batchChunkCount: 2500).index
+            let numbers = ids.flatMap { index.entries($0) }.map(\.number)
+            #expect(Set(numbers).count == ids.count && numbers.allSatisfy { $0 < index.entryNumberLimit })
+            var seen: Set<Int> = []
+            index.forEachEntry { seen.insert($0.number) }
+            #expect(seen == Set(numbers))
+        }
+        #expect(untrusting == 7)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: own) == ["index"])
     }
 
     @Test func `a cache folder that cannot be made is a warning, and everything works without`() throws {

@@ -33,7 +33,8 @@ extension Repository {
     ///
     /// An index object that cannot be read is a problem and not an error: what it named is found missing where it is needed.
     /// - Parameters:
-    ///   - trustsCache: take what the local index has instead of reading the objects it was made from.
+    ///   - trustsCache: take what the local index has instead of reading the objects it was made from; otherwise runs are made for this call alone, so that memory
+    ///     stays bounded.
     ///   - adoptsOrphans: read the directories of packs that no index object names.
     ///   - batchChunkCount: chunks of index objects held in memory before they go into a run of the local index.
     func loadIndex(
@@ -43,7 +44,9 @@ extension Repository {
         var problems = condemned.problems
         let objects = try storing { () throws(StorageError) in try storage.list(.index) }.sorted { $0.name.leaf < $1.name.leaf }
         try keyrings.refresh()
-        let local = environment.cacheFolder.map { LocalIndex(folder: "\($0)/\(id.hexadecimal)/index") }
+        let cache = environment.cacheFolder.map { "\($0)/\(id.hexadecimal)" }
+        let local = cache.map { trustsCache ? LocalIndex(folder: "\($0)/index") : .scratch(below: $0) }
+        defer { if !trustsCache { local?.remove() } }
         var runs = trustsCache ? local?.load(listed: Set(objects.compactMap(\.indexID))) ?? [] : []
         let covered = runs.reduce(into: Set<IndexID>()) { $0.formUnion($1.covered) }
         var documents: [(id: IndexID, document: IndexDocument)] = []
@@ -51,7 +54,7 @@ extension Repository {
         var warning: String?
         /// Moves what was read into a run of the local index, if there is one.
         func storeLocally() {
-            guard trustsCache, let local, warning == nil else { return }
+            guard let local, warning == nil else { return }
             do throws(LocalIndexError) {
                 guard let stored = try local.store(documents, beside: runs) else { return }
                 (runs, documents, documentChunkCount) = (stored, [], 0)
@@ -78,7 +81,8 @@ extension Repository {
         func counts(_ pack: PackRecord) -> Bool {
             listed[pack.name]?.byteCount == pack.byteCount && !condemned.packs.contains(pack.name)
         }
-        storeLocally()
+        // What fits into memory needs no files that nobody reads again.
+        if trustsCache || !runs.isEmpty { storeLocally() }
         let index = ChunkIndex(runs: runs)
         index.setCounting(counts)
         for pack in documents.flatMap(\.document.packs) {

@@ -16,7 +16,7 @@ package struct LocalIndex: Sendable {
     /// Chunks at which documents are stored before more are read: some 50 MiB of memory.
     package static let batchChunkCount = 500_000
 
-    private let folder: String
+    let folder: String
 
     package init(folder: String) { self.folder = folder }
 
@@ -91,15 +91,23 @@ package struct LocalIndex: Sendable {
 
     /// Removes run files that CURRENT no longer names. One that cannot be removed only takes space.
     private func removeUnused(_ runs: [IndexRun]) {
-        guard let stream = unsafe opendir(folder) else { return }
-        defer { unsafe closedir(stream) }
-        while let entry = unsafe readdir(stream) {
-            let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { pointer in
-                unsafe pointer.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
-            }
-            guard name.hasPrefix("run-"), !runs.contains(where: { $0.path == "\(folder)/\(name)" }) else { continue }
+        for name in LocalIndex.names(in: folder) where name.hasPrefix("run-") && !runs.contains(where: { $0.path == "\(folder)/\(name)" }) {
             unsafe unlink("\(folder)/\(name)")
         }
+    }
+
+    /// Of everything in a folder; none if it cannot be listed.
+    static func names(in folder: String) -> [String] {
+        guard let stream = unsafe opendir(folder) else { return [] }
+        defer { unsafe closedir(stream) }
+        var names: [String] = []
+        while let entry = unsafe readdir(stream) {
+            names.append(
+                unsafe withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+                    unsafe pointer.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
+                })
+        }
+        return names
     }
 
     private func makeFolder() throws(LocalIndexError) {
