@@ -87,6 +87,12 @@ let package = Package(
         tests("Packing", ["Bytes", "Compression", "RepositoryFormat", "Sealing", "Storage", "TestSupport", "Threading"]),
         tests("Storage", ["Bytes", "TestSupport"]),
         tests("LocalStorage", ["Bytes", "Storage", "CLinux", "TestSupport"]),
+        .executableTarget(
+            name: "Simulation",
+            dependencies: [
+                "Bytes", "CSodium", "DiskImages", "ImageRepository", "Packing", "RepositoryFormat", "Sealing", "Storage", "TestSupport", "Threading",
+            ],
+            path: "Tests/Simulation", exclude: ["README.md"], swiftSettings: settings),
         .target(name: "ImageFixtures", dependencies: ["DiskImages"], path: "Tests/ImageFixtures", swiftSettings: settings),
         tests("DiskImages", ["Bytes", "ImageFixtures", "CLinux"]),
         tests("ImageRepository", ["Bytes", "DiskImages", "ImageFixtures", "RepositoryFormat", "Sealing", "Storage", "TestSupport", "Packing", "LocalStorage"]),

@@ -40,6 +40,16 @@ public enum RepositoryError: Error, Sendable {
     case image(ImageError)
 }
 
+extension RepositoryError {
+    /// A pack or chunk is not where the index said.
+    var isMissingData: Bool {
+        switch self {
+        case .missingChunk, .storage(.notFound): true
+        default: false
+        }
+    }
+}
+
 extension RepositoryError: CustomStringConvertible {
     public var description: String {
         switch self {

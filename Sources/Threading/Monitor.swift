@@ -9,9 +9,18 @@ package final class Monitor<State>: @unchecked Sendable {
     private var state: State
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let condition: UnsafeMutablePointer<pthread_cond_t>
+    /// Instead of mutex and condition, in a simulation.
+    private let scheduler: (any ThreadScheduler)?
+    /// Whether a thread is inside, and what those wait for who want to be; used with a scheduler only.
+    private var isHeld = false
+    private let entrance: Entrance?
+
+    private final class Entrance: Sendable {}
 
     package init(_ state: sending State) {
         self.state = state
+        scheduler = unsafe ThreadScheduling.scheduler
+        entrance = scheduler == nil ? nil : Entrance()
         unsafe mutex = .allocate(capacity: 1)
         unsafe condition = .allocate(capacity: 1)
         unsafe mutex.initialize(to: pthread_mutex_t())
@@ -29,24 +38,52 @@ package final class Monitor<State>: @unchecked Sendable {
 
     /// Looks at or changes the state, and lets waiting threads look again.
     package func withLock<Result, Failure: Error>(_ body: (inout State) throws(Failure) -> Result) throws(Failure) -> Result {
-        unsafe pthread_mutex_lock(mutex)
-        defer {
-            unsafe pthread_cond_broadcast(condition)
-            unsafe pthread_mutex_unlock(mutex)
-        }
+        lock()
+        defer { unlock() }
         return try body(&state)
     }
 
     /// Waits until `body` returns a value; it is asked again after each change.
     package func wait<Result, Failure: Error>(until body: (inout State) throws(Failure) -> Result?) throws(Failure) -> Result {
-        unsafe pthread_mutex_lock(mutex)
-        defer {
-            unsafe pthread_cond_broadcast(condition)
-            unsafe pthread_mutex_unlock(mutex)
-        }
+        lock()
+        defer { unlock() }
         while true {
             if let result = try body(&state) { return result }
-            unsafe pthread_cond_wait(condition, mutex)
+            waitForChange()
         }
+    }
+
+    private func lock() {
+        guard let scheduler, let entrance else {
+            unsafe pthread_mutex_lock(mutex)
+            return
+        }
+        scheduler.pass()
+        while isHeld { scheduler.wait(for: ObjectIdentifier(entrance)) }
+        isHeld = true
+    }
+
+    private func unlock() {
+        guard let scheduler, let entrance else {
+            unsafe pthread_cond_broadcast(condition)
+            unsafe pthread_mutex_unlock(mutex)
+            return
+        }
+        isHeld = false
+        scheduler.signal(ObjectIdentifier(self))
+        scheduler.signal(ObjectIdentifier(entrance))
+    }
+
+    private func waitForChange() {
+        guard let scheduler, let entrance else {
+            unsafe pthread_cond_wait(condition, mutex)
+            return
+        }
+        isHeld = false
+        scheduler.signal(ObjectIdentifier(entrance))
+        // Nobody changes anything before this thread waits: the turn is given up in here.
+        scheduler.wait(for: ObjectIdentifier(self))
+        while isHeld { scheduler.wait(for: ObjectIdentifier(entrance)) }
+        isHeld = true
     }
 }

@@ -5,16 +5,31 @@ import Glibc
 @safe
 package final class WorkerThread {
     private var thread: pthread_t?
+    private let turn: Turn?
+
+    /// The thread's number with a scheduler.
+    private struct Turn {
+        let scheduler: any ThreadScheduler
+        let thread: Int
+    }
 
     private final class Box {
         let name: String
+        let turn: Turn?
         let body: @Sendable () -> Void
-        init(_ name: String, _ body: @escaping @Sendable () -> Void) { (self.name, self.body) = (name, body) }
+        init(_ name: String, _ turn: Turn?, _ body: @escaping @Sendable () -> Void) { (self.name, self.turn, self.body) = (name, turn, body) }
+
+        func run() {
+            turn.map { $0.scheduler.begin($0.thread) }
+            body()
+            turn.map { $0.scheduler.end($0.thread) }
+        }
     }
 
     /// Starts `body` on a thread of that name (15 characters are shown). Signals stay with the threads that want them.
     package init(_ name: String, _ body: @escaping @Sendable () -> Void) {
-        let box = unsafe Unmanaged.passRetained(Box(String(name.prefix(15)), body)).toOpaque()
+        turn = unsafe ThreadScheduling.scheduler.map { Turn(scheduler: $0, thread: $0.start()) }
+        let box = unsafe Unmanaged.passRetained(Box(String(name.prefix(15)), turn, body)).toOpaque()
         var started = pthread_t()
         var signals = sigset_t()
         var before = sigset_t()
@@ -26,17 +41,19 @@ package final class WorkerThread {
                 // The box was retained for this thread alone.
                 let box = unsafe Unmanaged<Box>.fromOpaque(argument!).takeRetainedValue()
                 unsafe holdfast_name_thread(box.name)
-                box.body()
+                box.run()
                 return nil
             }, box)
         unsafe pthread_sigmask(SIG_SETMASK, &before, nil)
         guard result == 0 else { fatalError("no thread can be started: error \(result)") }
         thread = started
+        turn?.scheduler.pass()
     }
 
     /// Returns when the body has.
     package func join() {
         guard let thread else { return }
+        turn.map { $0.scheduler.join($0.thread) }
         pthread_join(thread, nil)
         self.thread = nil
     }

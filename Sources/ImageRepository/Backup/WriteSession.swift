@@ -33,11 +33,12 @@ final class WriteSession {
 
     init(_ repository: Repository, kind: String, compressionLevel: Int?, progress: ProgressCounters) throws(RepositoryError) {
         self.repository = repository
+        let early = Mutant.registersAfterReading.isActive ? try repository.loadIndex(adoptsOrphans: true) : nil
         // Ordering 3: the session is durable before condemned lists, index and packs are read.
         id = try WriteSession.register(repository, kind: kind)
         let loaded: LoadedIndex
         do throws(RepositoryError) {
-            loaded = try repository.loadIndex(adoptsOrphans: true)
+            loaded = if let early { early } else { try repository.loadIndex(adoptsOrphans: true) }
             // What such a list condemns is not known, so nothing could be counted on.
             if let failure = loaded.condemnedFailure { throw failure }
         } catch {
@@ -95,7 +96,7 @@ final class WriteSession {
         _ makeManifest: (_ storedByteCount: UInt64) throws(RepositoryError) -> Manifest
     ) throws(RepositoryError) -> (manifest: Manifest, digest: Digest) {
         try finishPacks()
-        try writeIndex()
+        if !Mutant.commitsBeforeIndex.isActive { try writeIndex() }
         let manifest = try makeManifest(dataPacks.storedByteCount + mapPacks.storedByteCount)
         let name = ObjectName.snapshot(id)
         let object = repository.sealer.seal(manifest.body, repository.sealer.repositoryBinding(.manifest, name: name.path))
@@ -107,10 +108,14 @@ final class WriteSession {
         try repository.requireWriter()
         // Ordering 7: the commit point.
         let outcome = try storing { () throws(StorageError) in try storage.claim(name, object) }
-        if outcome == .occupied { try settleOccupied(name) }
+        if Mutant.commitsBeforeIndex.isActive { try writeIndex() }
+        if outcome == .occupied, !Mutant.takesAbortForCommit.isActive { try settleOccupied(name) }
         // A key that was removed at this very moment: whoever removed it has either seen this manifest, and it is accepted, or nobody will.
         try repository.keyrings.refresh()
-        _ = try repository.readSnapshot(id, nil)
+        do throws(RepositoryError) { _ = try repository.readSnapshot(id, nil) } catch {
+            // It was committed; since then it was forgotten, and a prune has run.
+            guard case .storage(.notFound) = error, try repository.readMarks().states[id]?.isFinal == true else { throw error }
+        }
         // Ordering 8. A session object that stays behind does no harm, so a failure here does not undo the commit.
         do throws(StorageError) { try storage.delete(.session(id)) } catch {}
         return (manifest, ObjectDigest.of(object))
@@ -144,7 +149,12 @@ final class WriteSession {
     private func takeStored() { pending += dataPacks.takeConfirmed() + mapPacks.takeConfirmed() }
 
     private func writeIndex() throws(RepositoryError) {
-        try repository.confirmAndIndex(pending)
+        do throws(RepositoryError) { try repository.confirmAndIndex(pending) } catch {
+            guard case .storage(.notFound(let pack)) = error else { throw error }
+            // Once the session was ended a pack of it is nobody's, and a prune deletes it.
+            if try storing({ () throws(StorageError) in try storage.stat(.snapshot(id)) }) != nil { try settleOccupied(.snapshot(id)) }
+            throw .damaged(object: pack.path, reason: "it was stored and is not there; nothing was committed")
+        }
         pending = []
     }
 

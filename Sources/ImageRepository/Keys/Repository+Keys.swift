@@ -82,6 +82,7 @@ extension Repository {
         guard remaining.contains(where: { $0.role == .full }) else { throw .invalid("slot \(id) is the last one of role full; without it nothing could be restored") }
         let accepted = try everySnapshot().filter { $0.slot == id }
             .map { Keyring.RetiredSlot.AcceptedManifest(snapshot: $0.id, digest: $0.digest) }
+        if Mutant.deletesKeyBeforeKeyring.isActive { try storing { () throws(StorageError) in try storage.delete(.key(id)) } }
         try keyrings.append(
             { keyring in
                 keyring.slots = remaining

@@ -40,9 +40,23 @@ extension Repository {
     func loadIndex(
         trustsCache: Bool = true, adoptsOrphans: Bool = false, batchChunkCount: Int = LocalIndex.batchChunkCount
     ) throws(RepositoryError) -> LoadedIndex {
-        let condemned = try readCondemnedLists()
+        var gone: Set<ObjectName> = []
+        while true {
+            let goneBefore = gone
+            let loaded = try loadIndex(but: &gone, trustsCache: trustsCache, adoptsOrphans: adoptsOrphans, batchChunkCount: batchChunkCount)
+            if gone == goneBefore { return loaded }
+        }
+    }
+
+    /// - Parameter gone: index objects that are not there though they were listed; found ones are added. A prune deletes one only after those that stand
+    ///   in its place are durable (Ordering 16), so a listing made afterwards has them.
+    private func loadIndex(
+        but gone: inout Set<ObjectName>, trustsCache: Bool, adoptsOrphans: Bool, batchChunkCount: Int
+    ) throws(RepositoryError) -> LoadedIndex {
+        var condemned = try readCondemnedLists()
         var problems = condemned.problems
-        let objects = try storing { () throws(StorageError) in try storage.list(.index) }.sorted { $0.name.leaf < $1.name.leaf }
+        let objects = try storing { () throws(StorageError) in try storage.list(.index) }.filter { !gone.contains($0.name) }
+            .sorted { $0.name.leaf < $1.name.leaf }
         try keyrings.refresh()
         let cache = environment.cacheFolder.map { "\($0)/\(id.hexadecimal)" }
         let local = cache.map { trustsCache ? LocalIndex(folder: "\($0)/index") : .scratch(below: $0) }
@@ -71,6 +85,10 @@ extension Repository {
                 if documentChunkCount >= batchChunkCount { storeLocally() }
             } catch {
                 if case .storage(.unavailable) = error { throw error }
+                if case .storage(.notFound) = error {
+                    gone.insert(info.name)
+                    continue
+                }
                 problems.append(Problem(severity: .error, object: info.name.path, reason: error.reason))
             }
         }
@@ -78,8 +96,10 @@ extension Repository {
         for kind in [ObjectKind.packs, .maps] {
             for info in try storing({ () throws(StorageError) in try storage.list(kind) }) { listed[info.name] = info }
         }
+        if Mutant.readsIndexBeforeCondemned.isActive { condemned = try readCondemnedLists() }
+        let condemnedPacks = Mutant.countsCondemnedPacks.isActive ? [] : condemned.packs
         func counts(_ pack: PackRecord) -> Bool {
-            listed[pack.name]?.byteCount == pack.byteCount && !condemned.packs.contains(pack.name)
+            listed[pack.name]?.byteCount == pack.byteCount && !condemnedPacks.contains(pack.name) || Mutant.reusesStaleCache.isActive
         }
         // What fits into memory needs no files that nobody reads again.
         if trustsCache || !runs.isEmpty { storeLocally() }
@@ -92,7 +112,7 @@ extension Repository {
             index.add(pack, isCounting: counts(PackRecord(id: pack.id, directory: pack.directory, isCounting: true)))
         }
         var loaded = LoadedIndex(
-            index: index, problems: problems, warning: warning, indexObjects: objects, listed: listed, condemned: condemned.packs,
+            index: index, problems: problems, warning: warning, indexObjects: objects, listed: listed, condemned: condemnedPacks,
             damaged: condemned.damagedPacks, condemnedFailure: condemned.failure)
         if adoptsOrphans { loaded.adopted = adoptOrphans(loaded) }
         return loaded

@@ -19,14 +19,31 @@ extension Repository {
     ) throws(RepositoryError) -> RestoreReport {
         try demand(.full, to: "restore")
         if options.verifies, writer.isOrdered { throw .invalid("\(targetName): an output stream cannot be read back; restore without verifying") }
-        let reader = segmentReader(try loadIndex(adoptsOrphans: true).index)
-        let run = RestoreRun(
-            image: image, reader: reader, target: RestoreTarget(writer), targetName: targetName,
-            threadCount: max(1, options.threadCount ?? usableCoreCount() + RestoreRun.writingThreadCount), progress: progress, cancellation: cancellation)
+        let target = RestoreTarget(writer)
+        let makeRun = { () throws(RepositoryError) -> RestoreRun in
+            RestoreRun(
+                image: image, reader: self.segmentReader(try self.loadIndex(adoptsOrphans: true).index), target: target, targetName: targetName,
+                threadCount: max(1, options.threadCount ?? usableCoreCount() + RestoreRun.writingThreadCount), progress: progress, cancellation: cancellation)
+        }
+        var run = try makeRun()
         do throws(RepositoryError) {
             progress.totalByteCount.store(image.byteCount * (options.verifies ? 2 : 1), ordering: .relaxed)
             try imaging { () throws(ImageError) in try writer.prepare(byteCount: image.byteCount) }
-            let unreadable = try run.write()
+            var unreadable: [Range<UInt64>] = []
+            // What goes to a pipe cannot be written a second time.
+            var attemptCount = writer.isOrdered ? 1 : RestoreRun.attemptCountMax
+            while true {
+                do throws(RepositoryError) {
+                    unreadable = try run.write()
+                    break
+                } catch {
+                    attemptCount -= 1
+                    guard error.isMissingData, attemptCount > 0 else { throw error }
+                    // Ordering 17: a prune has moved what is needed since the index was read.
+                    progress.doneByteCount.store(0, ordering: .relaxed)
+                    run = try makeRun()
+                }
+            }
             try imaging { () throws(ImageError) in try writer.finish() }
             if options.verifies { try run.verify() }
             return RestoreReport(
@@ -52,6 +69,9 @@ private struct RestoreRun: Sendable {
 
     /// A thread that writes waits for the target; so many more than cores keep the cores busy meanwhile.
     static let writingThreadCount = 2
+
+    /// How often the index is read, if packs are gone each time.
+    static let attemptCountMax = 4
 
     /// A worker's memory.
     private struct Buffers: Sendable {

@@ -1,5 +1,5 @@
 import RepositoryFormat
-import Synchronization
+import Threading
 
 /// A piece of an image that one worker restores: a band, or a run of bands of a uniform kind, cut to one placement.
 struct RestoreStep: Sendable {
@@ -40,7 +40,8 @@ final class RestorePlan: Sendable {
         var number = 0
     }
 
-    private let state: Mutex<State>
+    /// Steps are found by reading the map, so a thread may wait for the storage in here.
+    private let state: Monitor<State>
 
     init(_ image: ImageRecord, _ makeTree: (VolumeRecord) -> MapTreeReader) {
         var parts: [Part] = []
@@ -52,7 +53,7 @@ final class RestorePlan: Sendable {
                 volumeOffset += placement.byteCount
             }
         }
-        state = Mutex(State(parts: parts.sorted { $0.imageOffset < $1.imageOffset }[...]))
+        state = Monitor(State(parts: parts.sorted { $0.imageOffset < $1.imageOffset }[...]))
     }
 
     /// Nil when all steps were handed out.

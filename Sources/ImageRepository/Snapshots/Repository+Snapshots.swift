@@ -20,6 +20,8 @@ extension Repository {
                 if includingForgotten || !snapshot.isForgotten { snapshots.append(snapshot) }
             } catch {
                 if case .storage(.unavailable) = error { throw error }
+                // A prune has deleted it meanwhile, after its final mark.
+                if case .storage(.notFound) = error, try readMarks().states[id]?.isFinal == true { continue }
                 let problem = Problem(severity: .error, object: name.path, reason: error.reason, snapshots: [name.leaf])
                 problems.append(problem)
                 if case .unknownSigner = error { continue }
