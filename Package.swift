@@ -95,7 +95,18 @@ let package = Package(
             path: "Tests/Simulation", exclude: ["README.md"], swiftSettings: settings),
         .target(name: "ImageFixtures", dependencies: ["DiskImages"], path: "Tests/ImageFixtures", swiftSettings: settings),
         tests("DiskImages", ["Bytes", "ImageFixtures", "CLinux"]),
-        tests("ImageRepository", ["Bytes", "DiskImages", "ImageFixtures", "RepositoryFormat", "Sealing", "Storage", "TestSupport", "Packing", "LocalStorage"]),
+        .target(
+            name: "RepositoryFixtures", dependencies: ["Bytes", "DiskImages", "ImageFixtures", "ImageRepository", "Packing", "Sealing", "Storage", "TestSupport"],
+            path: "Tests/RepositoryFixtures", swiftSettings: settings),
+        .target(
+            name: "CrashTrials", dependencies: ["Bytes", "DiskImages", "ImageFixtures", "ImageRepository", "RepositoryFixtures", "RepositoryFormat", "Sealing", "Storage", "TestSupport"],
+            path: "Tests/CrashTrials", swiftSettings: settings),
+        .target(name: "CCampaignSodium", path: "Tests/CCampaignSodium"),
+        .executableTarget(name: "CrashPoints", dependencies: ["CLinux", "CCampaignSodium", "CrashTrials", "TestSupport", "Threading"], path: "Tests/CrashPoints", swiftSettings: settings),
+        tests("ImageRepository", [
+            "Bytes", "CrashTrials", "DiskImages", "ImageFixtures", "LocalStorage", "Packing", "RepositoryFixtures", "RepositoryFormat", "Sealing", "Storage", "TestSupport",
+            "Threading",
+        ]),
     ],
     swiftLanguageModes: [.v6]
 )

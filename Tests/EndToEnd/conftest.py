@@ -48,6 +48,18 @@ def repository(holdfast: Program, tmp_path: Path) -> Repository:
 
 
 @pytest.fixture
+def memory_path(tmp_path: Path) -> Iterator[Path]:
+    """A folder in memory, where synchronising costs nothing, for what is done hundreds of times; an ordinary one if there is none."""
+    memory = Path("/dev/shm")
+    if not os.access(memory, os.W_OK):
+        yield tmp_path
+        return
+    folder = Path(tempfile.mkdtemp(prefix="holdfast-test-", dir=memory))
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
 def shared_folder() -> Iterator[Path]:
     """A folder that every user can enter; those of pytest are closed to others."""
     folder = Path(tempfile.mkdtemp(prefix="holdfast-test-"))

@@ -1,10 +1,14 @@
 """The disk of the repository or of the target is full."""
 
+import os
+import shutil
+from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from support.campaign import SEED, Beginning
 from support.devices import fill, small_ext4, small_tmpfs
 from support.images import KIB, MIB, make_image, overwrite, random_bytes
 from support.objects import names_of_kind
@@ -12,6 +16,13 @@ from support.program import Program
 from support.repository import Repository
 
 pytestmark = pytest.mark.root
+# Fill levels of a backup; of the others as many as make a difference.
+LEVEL_COUNT = int(os.environ.get("HOLDFAST_FILL_LEVELS", "5"))
+# With so much left everything fits. Space is given in blocks of 1 KiB.
+LEVEL_RANGES = {"backup": 480 * KIB, "forget": 48 * KIB, "prune": 48 * KIB}
+DISK_BYTE_COUNT = 24 * MIB
+# Forgetting and pruning succeed, and free space, however full the disk is: the reserve makes room (Ordering 19).
+PRUNE_ALWAYS_SUCCEEDS = True
 
 
 def small_file_system(kind: str, byte_count: int, tmp_path: Path, cleanup: ExitStack) -> Path:
@@ -45,23 +56,35 @@ def test_a_repository_on_a_full_disk_loses_nothing_and_goes_on_when_there_is_roo
     repository.require_clean()
 
 
-@pytest.mark.parametrize("left", [0, 4 * KIB, 16 * KIB, 64 * KIB])
-def test_no_room_for_even_the_small_objects(holdfast: Program, tmp_path: Path, cleanup: ExitStack, left: int) -> None:
-    folder = small_file_system("ext4", 24 * MIB, tmp_path, cleanup)
-    repository = Repository.create(holdfast, folder / "repository", tmp_path / "full.key")
-    first = make_image(tmp_path / "first.img", 2 * MIB)
-    snapshot = repository.snapshot(first)
-    second = make_image(tmp_path / "second.img", 40 * KIB, seed=2)
-    junk = fill(folder, left)
-    outcome = repository.run("backup", second)
-    assert outcome.status in (0, 1)
-    if outcome.status == 1:
-        assert "no space is left" in outcome.errors and repository.snapshot_ids() == [snapshot]
-    repository.require_equal(snapshot, first, tmp_path / "back.img")
-    repository.require_clean()
-    junk.unlink()
-    repository.require_equal(repository.snapshot(second), second, tmp_path / "back.img")
-    repository.require_clean()
+@pytest.mark.parametrize("command", LEVEL_RANGES)
+def test_at_every_fill_level_nothing_is_lost(holdfast: Program, memory_path: Path, cleanup: ExitStack, command: str) -> None:
+    beginning = Beginning.make(holdfast, memory_path / "beginning", SEED + 200)
+    folder = cleanup.enter_context(small_ext4(memory_path / "small.backing", DISK_BYTE_COUNT, memory_path / "small"))
+    arguments = {"backup": ["backup", "--json", beginning.image], "forget": ["forget", "--keep-last", "1", "--prune", "--json"], "prune": ["prune", "--json"]}[command]
+    count = min(LEVEL_COUNT, LEVEL_RANGES[command] // KIB)
+    levels = [number * LEVEL_RANGES[command] // max(1, count - 1) for number in range(count)]
+    counts: Counter[str] = Counter()
+    for left in levels:
+        what = f"{command} with {left} bytes left"
+        repository = beginning.copy(memory_path / "trial", folder / "repository")
+        junk = fill(folder, left)
+        before = repository.snapshot_ids()
+        outcome = repository.run(*arguments)
+        assert outcome.status in (0, 1), f"{what}: {outcome.text}"
+        assert outcome.status == 0 or "no space is left" in outcome.errors, f"{what}: it does not say why: {outcome.text}"
+        if PRUNE_ALWAYS_SUCCEEDS and command != "backup":
+            assert outcome.status == 0 and outcome.of_type("summary")[-1]["deleted_byte_count"] > 0, f"{what}: {outcome.text}"
+        counts["done" if outcome.status == 0 else "full"] += 1
+        # While the disk is full, too, everything is read.
+        ids = beginning.require_kept(repository, what)
+        if command == "backup":
+            assert len(ids) == len(before) + (outcome.status == 0), f"{what}: {before}, {ids}: {outcome.text}"
+        junk.unlink()
+        beginning.require_goes_on(repository, what)
+        shutil.rmtree(repository.folder)
+        shutil.rmtree(memory_path / "trial")
+    print(f"\n{command}: {len(levels)} levels up to {levels[-1]} bytes: {dict(counts)}")
+    assert counts["done"] > 0 and (counts["full"] > 0 or command != "backup"), f"the levels do not reach from full to enough: {counts}"
 
 
 @pytest.mark.parametrize("kind", ["ext4", "tmpfs"])

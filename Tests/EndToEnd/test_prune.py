@@ -145,30 +145,6 @@ def test_a_prune_waits_for_a_running_backup_unless_it_is_ended(repository: Repos
     repository.require_clean()
 
 
-@pytest.mark.parametrize("call", ["linkat", "unlink,unlinkat", "fsync"])
-def test_a_prune_killed_at_any_call_is_finished_by_the_next(repository: Repository, image: Path, generations: list[str], tmp_path: Path, call: str) -> None:
-    repository.run("forget", *generations[:2]).require(0)
-    count = 1
-    while True:
-        copy = repository.copy(tmp_path / f"copy{count}")
-        process = copy.program.under(
-            "strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={call}:signal=SIGKILL:when={count}").start(*copy.arguments("prune"))
-        process.communicate(timeout=60)
-        copy.require_clean()
-        copy.require_equal(generations[2], image, tmp_path / "back.img")
-        killed = process.returncode != 0
-        prune(copy)
-        final = prune(copy)
-        assert final["waits_for"] == [] and final["deleted_pack_count"] == 0
-        assert copy.check().require(0).of_type("problem") == []
-        assert not [file for file in (copy.folder / "condemned").iterdir() if not file.name.endswith(".verdict")]
-        if not killed:
-            break
-        count += 1
-        assert count < 60
-    assert count > 2, "hardly anything was killed"
-
-
 def test_a_prune_of_a_damaged_repository_deletes_nothing(repository: Repository, image: Path, generations: list[str]) -> None:
     repository.run("forget", generations[0]).require(0)
     manifest = repository.folder / "snapshots" / generations[1]

@@ -3,6 +3,7 @@ import DiskImages
 import Dispatch
 import ImageFixtures
 @testable import ImageRepository
+import RepositoryFixtures
 import RepositoryFormat
 import Sealing
 import Storage

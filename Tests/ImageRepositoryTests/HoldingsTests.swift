@@ -1,4 +1,5 @@
 @testable import ImageRepository
+import RepositoryFixtures
 import RepositoryFormat
 import Storage
 import TestSupport

@@ -2,6 +2,7 @@ import Bytes
 import Foundation
 import ImageRepository
 import LocalStorage
+import RepositoryFixtures
 import RepositoryFormat
 import Sealing
 import Storage

@@ -4,6 +4,7 @@ import Foundation
 import ImageFixtures
 @testable import ImageRepository
 import Packing
+import RepositoryFixtures
 import RepositoryFormat
 import Sealing
 import Storage

@@ -2,6 +2,7 @@ import Bytes
 import ImageFixtures
 @testable import ImageRepository
 import Packing
+import RepositoryFixtures
 import RepositoryFormat
 import Sealing
 import Storage

@@ -3,6 +3,7 @@ import DiskImages
 import ImageFixtures
 @testable import ImageRepository
 import Packing
+import RepositoryFixtures
 import RepositoryFormat
 import Sealing
 import Storage

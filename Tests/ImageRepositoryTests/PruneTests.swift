@@ -2,6 +2,7 @@ import Bytes
 import DiskImages
 import ImageFixtures
 @testable import ImageRepository
+import RepositoryFixtures
 import RepositoryFormat
 import Sealing
 import Storage

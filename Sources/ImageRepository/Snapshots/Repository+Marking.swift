@@ -7,14 +7,19 @@ extension Repository {
     /// Adds the next mark to the chain of each snapshot, one after another: forget, protect and their opposites.
     ///
     /// - Returns: those that were changed; the others are so already.
-    /// - Throws: `.notPermitted`; `.invalid` for a protected snapshot that is to be forgotten, for one that is gone for good, and if somebody else
+    /// - Throws: `.notPermitted`; `.damaged` if marks of one of them cannot be read; `.invalid` for a protected snapshot that is to be forgotten, for one that is gone for good, and if somebody else
     ///   adds a mark at the same moment. Snapshots before it in the list are marked then.
     @discardableResult
     public func mark(_ snapshots: [Snapshot], _ kind: Mark.Kind) throws(RepositoryError) -> [SnapshotID] {
         precondition(kind != .final, "only a prune ends a chain")
         try keyrings.refresh()
         try permitMark(kind, on: snapshots)
-        let states = try readMarks().states
+        let (states, problems) = try readMarks()
+        // Of a chain that cannot be read it is not known what a mark would change: nobody is told that all is well already.
+        let ids = Set(snapshots.map(\.id.hexadecimal))
+        if let problem = problems.first(where: { $0.severity == .error && !ids.isDisjoint(with: $0.snapshots) }) {
+            throw .damaged(object: problem.object, reason: "\(problem.reason); nothing was marked")
+        }
         for snapshot in snapshots {
             let state = states[snapshot.id] ?? MarkState()
             guard !state.isFinal else { throw .invalid("snapshot \(snapshot.id.hexadecimal.prefix(12)) is gone for good: it was forgotten, and a prune has run since") }

@@ -22,6 +22,24 @@ def under_strace(program: Program, *options: str) -> Program:
     return program.under("strace", "-f", "--quiet=all", "-o", "/dev/null", *options)
 
 
+def changing_calls(repository: Repository, log: Path, *arguments: object) -> list[tuple[str, int]]:
+    """Every call of the command that changes what storage holds, by name and by its number among the calls of that name by its thread.
+
+    Strace counts by thread, too: where several threads have a call of that number, the first to come there meets what is injected.
+    """
+    traced = repository.program.under("strace", "-f", "--quiet=all", "-o", str(log), "-e", "trace=" + ",".join(f"?{name}" for name in MUTATING))
+    repository.using(traced).run(*arguments).require(0)
+    counts: Counter[tuple[str, str]] = Counter()
+    found: set[tuple[str, int]] = set()
+    for thread, name, rest in re.findall(r"^(\d+) +(\w+)\((.*)$", log.read_text(), re.MULTILINE):
+        counts[thread, name] += 1
+        # Files that are opened to be read, and what is said to the terminal, change nothing.
+        is_changing = any(flag in rest for flag in ("O_CREAT", "O_TMPFILE", "O_WRONLY", "O_RDWR")) if name == "openat" else not rest.startswith(("1,", "2,"))
+        if is_changing:
+            found.add((name, counts[thread, name]))
+    return sorted(found)
+
+
 def count_calls(repository: Repository, log: Path, *arguments: object) -> dict[str, int]:
     """How often one thread at most makes each mutating system call while the command runs: strace counts by thread."""
     traced = repository.program.under("strace", "-f", "--quiet=all", "-o", str(log), "-e", "trace=" + ",".join(f"?{name}" for name in MUTATING))

@@ -1,0 +1,77 @@
+import Bytes
+import DiskImages
+import ImageFixtures
+import ImageRepository
+import RepositoryFixtures
+import RepositoryFormat
+import Sealing
+import Storage
+
+/// A process that works on a repository: each has a number of its own, so that later ones find it dead.
+struct Client {
+    let repository: Repository
+
+    init(_ repository: Repository) { self.repository = repository }
+
+    /// Nil if the key opens nothing there.
+    ///
+    /// - Throws: what is not about the key or about there being no repository.
+    init?(_ storage: any StorageBackend, _ key: KeyFile, processID: UInt64) throws {
+        do throws(RepositoryError) {
+            repository = try Repository.open(on: storage, credential: .keyFile(key), environment: RepositoryFixture.environment(processID: processID))
+        } catch {
+            switch error {
+            case .wrongCredential, .noRepository: return nil
+            default: throw error
+            }
+        }
+    }
+
+    /// One thread, so that a run is repeated exactly.
+    func backup(_ bytes: [UInt8]) throws -> Snapshot {
+        var options = BackupOptions()
+        options.threadCount = 1
+        return try repository.backup(
+            [BackupSource(MemoryImageReader(bytes), identity: SourceIdentity(kind: .file, imageName: "disk", path: "/disk"))],
+            options: options, progress: ProgressCounters(), cancellation: Cancellation()).snapshot
+    }
+
+    func restore(_ snapshot: Snapshot) throws -> [UInt8] {
+        let writer = MemoryImageWriter()
+        var options = RestoreOptions()
+        options.threadCount = 1
+        _ = try repository.restore(
+            try repository.image(nil, of: snapshot), to: writer, targetName: "memory", options: options, progress: ProgressCounters(),
+            cancellation: Cancellation())
+        return writer.contents
+    }
+
+    /// Forgotten ones too. A problem is a failure: who passes over it does nothing, and says that all went well.
+    func snapshots() throws -> [Snapshot] {
+        let list = try repository.snapshots(includingForgotten: true)
+        try require(list.problems.isEmpty, "\(list.problems.map { "\($0.object): \($0.reason)" })")
+        return list.snapshots
+    }
+
+    func mark(_ ids: [SnapshotID], _ kind: Mark.Kind) throws {
+        try repository.mark(try snapshots().filter { ids.contains($0.id) }, kind)
+    }
+
+    /// Of somebody who dies on the way, and does not care for what it says.
+    func prune() throws { _ = try repository.prune(cancellation: Cancellation()) }
+
+    /// To its end: nobody else works on the repository.
+    func pruneWithoutWaiting() throws {
+        try require(try repository.prune(cancellation: Cancellation()).waitsFor.isEmpty, "the prune waits for a session though none runs")
+    }
+
+    func plan() throws -> PrunePlan { try repository.prunePlan(cancellation: Cancellation()) }
+
+    /// With every byte of every pack.
+    func problems() throws -> [Problem] {
+        var options = CheckOptions()
+        options.data = .all
+        options.threadCount = 1
+        return try repository.check(options, progress: ProgressCounters(), cancellation: Cancellation()).problems
+    }
+}
