@@ -1,6 +1,7 @@
 import Bytes
 import ImageFixtures
 @testable import ImageRepository
+import RepositoryFixtures
 import RepositoryFormat
 import Storage
 import Synchronization
