@@ -90,7 +90,7 @@ let package = Package(
         .executableTarget(
             name: "Simulation",
             dependencies: [
-                "Bytes", "CSodium", "DiskImages", "ImageRepository", "Packing", "RepositoryFormat", "Sealing", "Storage", "TestSupport", "Threading",
+                "Bytes", "CCampaignSodium", "CSodium", "DiskImages", "ImageRepository", "Packing", "RepositoryFormat", "Sealing", "Storage", "TestSupport", "Threading",
             ],
             path: "Tests/Simulation", exclude: ["README.md"], swiftSettings: settings),
         .target(name: "ImageFixtures", dependencies: ["DiskImages"], path: "Tests/ImageFixtures", swiftSettings: settings),

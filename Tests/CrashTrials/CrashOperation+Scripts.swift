@@ -136,7 +136,6 @@ extension CrashOperation {
         }
         let (isTwo, isLarge) = (self == .twoPrunes, self == .pruneThatMerges)
         return builder.finish { [later] script in
-            script.mayDoLess = true
             // It makes many calls as it is.
             (script.secondDeathCount, script.secondStateCountMax) = isLarge ? (0, 0) : (3, 4)
             script.perform = { client, _ in

@@ -31,7 +31,7 @@ struct Examination {
         var needed = script.needed
         let found = try Finding(client, storage)
         let isDone = try script.isDone(found)
-        try require(isDone || !isAcknowledged || (script.mayDoLess && fault?.isDeath == false), "it was acknowledged and has not happened")
+        try require(isDone || !isAcknowledged, "it was acknowledged and has not happened")
         if isDone { needed.formUnion(script.neededOnceDone) }
         try requireClean(client, warns: true)
         try requireContents(found, needed)

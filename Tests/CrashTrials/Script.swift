@@ -23,8 +23,6 @@ package struct Script: Sendable {
     var deletesNoPacks = false
     /// Only of `initialize`.
     var makesRepository = false
-    /// It may succeed without doing all when something could not be read: a prune keeps what it does not know.
-    var mayDoLess = false
     /// Another key may open the repository afterwards, and a check may warn for ever of a key object that no keyring names.
     var changesKeys = false
 

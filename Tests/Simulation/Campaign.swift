@@ -1,3 +1,4 @@
+import CCampaignSodium
 import Glibc
 import Sealing
 import Threading
@@ -60,6 +61,7 @@ struct Campaign {
         let folder = "\(parent)/holdfast-simulation-\(getpid())"
         Randomness.install()
         // Starting draws random numbers, which must not be those of the first seed.
+        holdfast_use_campaign_sodium()
         Sodium.prepare()
         let baton = Baton()
         unsafe ThreadScheduling.scheduler = baton

@@ -10,6 +10,8 @@ struct PlannedPrune {
     let live: LiveChunks
     var deletedDataPacks: [PackID] = []
     var deletedMapPacks: [PackID] = []
+    /// The snapshots that were marked. What was committed since is not in the index that the plan was made from.
+    var roots: [Snapshot] = []
     /// Ordinals of the packs to be repacked.
     var repacked: Set<UInt32> = []
 }

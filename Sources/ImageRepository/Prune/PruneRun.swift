@@ -81,8 +81,7 @@ final class PruneRun {
 
     /// Whether packs were replaced.
     private func repack(_ planned: PlannedPrune) throws(RepositoryError) -> Bool {
-        let roots = try repository.snapshotsAndDoomed()
-        let outcome = try Repacker(repository, options, planned).run(roots.all.filter { !roots.doomed.contains($0.id) }, cancellation)
+        let outcome = try Repacker(repository, options, planned).run(planned.roots, cancellation)
         report.problems += outcome.problems
         report.written.count += outcome.written.count
         report.written.byteCount += outcome.written.byteCount
@@ -114,7 +113,8 @@ final class PruneRun {
         let damaged = packs { $0 != .prune }
         let live = LiveChunks(
             loaded.index, isUsable: { loaded.listed[$0.name]?.byteCount == $0.byteCount && !condemned.contains($0.name) }, isSuspect: { damaged.contains($0.name) })
-        try walk(snapshots.filter { !doomed.contains($0.id) }, loaded.index) { use throws(RepositoryError) in
+        let roots = snapshots.filter { !doomed.contains($0.id) }
+        try walk(roots, loaded.index) { use throws(RepositoryError) in
             if live.insert(use.id) { return }
             // A copy on the list of another prune is that list's to spare; one in a pack that is not there is none.
             guard loaded.index.locations(use.id).contains(where: { loaded.listed[loaded.index.pack($0.pack).name] != nil }) else { throw .missingChunk(use.id) }
@@ -124,6 +124,7 @@ final class PruneRun {
         report.problems += verifier.problems
         var planner = PrunePlanner(repository, options, loaded, live)
         var planned = try planner.plan(condemned: condemned, hasSessions: hasSessions)
+        planned.roots = roots
         planned.plan.openListCount = lists.count { $0.list.kind == .prune }
         planned.plan.snapshots = snapshots.map(\.id).filter(doomed.contains)
         return planned
@@ -265,7 +266,8 @@ final class PruneRun {
     private func setFinalMarks() throws(RepositoryError) {
         let doomed = try repository.snapshotsAndDoomed().doomed
         guard !doomed.isEmpty else { return }
-        let states = try repository.readMarks().states
+        let (states, problems) = try repository.readMarks()
+        if let problem = problems.first(where: { $0.severity == .error }) { throw .damaged(object: problem.object, reason: problem.reason) }
         for id in doomed {
             guard let state = states[id], !state.isDoubtful, state.isForgotten, !state.isProtected || Mutant.endsProtected.isActive, !state.isFinal else { continue }
             // Occupied: somebody brought it back, or ended it, at this moment.

@@ -18,6 +18,7 @@ MUTATING = (
 needs_strace = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 
 
+# With --seccomp-bpf a program stops at the traced calls alone, and is faster by far. Strace 6 then kills nothing, though: injected signals are lost.
 def under_strace(program: Program, *options: str) -> Program:
     return program.under("strace", "-f", "--quiet=all", "-o", "/dev/null", *options)
 
@@ -27,14 +28,17 @@ def changing_calls(repository: Repository, log: Path, *arguments: object) -> lis
 
     Strace counts by thread, too: where several threads have a call of that number, the first to come there meets what is injected.
     """
-    traced = repository.program.under("strace", "-f", "--quiet=all", "-o", str(log), "-e", "trace=" + ",".join(f"?{name}" for name in MUTATING))
+    traced = repository.program.under("strace", "-f", "--seccomp-bpf", "--quiet=all", "-o", str(log), "-e", "trace=" + ",".join(f"?{name}" for name in MUTATING))
     repository.using(traced).run(*arguments).require(0)
     counts: Counter[tuple[str, str]] = Counter()
     found: set[tuple[str, int]] = set()
     for thread, name, rest in re.findall(r"^(\d+) +(\w+)\((.*)$", log.read_text(), re.MULTILINE):
         counts[thread, name] += 1
-        # Files that are opened to be read, and what is said to the terminal, change nothing.
-        is_changing = any(flag in rest for flag in ("O_CREAT", "O_TMPFILE", "O_WRONLY", "O_RDWR")) if name == "openat" else not rest.startswith(("1,", "2,"))
+        # Files that are opened to be read, what is said to the terminal, and the byte that wakes a thread through a pipe, change nothing.
+        if name == "openat":
+            is_changing = any(flag in rest for flag in ("O_CREAT", "O_TMPFILE", "O_WRONLY", "O_RDWR"))
+        else:
+            is_changing = not rest.startswith(("1,", "2,")) and ', "\\1", 1)' not in rest
         if is_changing:
             found.add((name, counts[thread, name]))
     return sorted(found)
@@ -42,7 +46,7 @@ def changing_calls(repository: Repository, log: Path, *arguments: object) -> lis
 
 def count_calls(repository: Repository, log: Path, *arguments: object) -> dict[str, int]:
     """How often one thread at most makes each mutating system call while the command runs: strace counts by thread."""
-    traced = repository.program.under("strace", "-f", "--quiet=all", "-o", str(log), "-e", "trace=" + ",".join(f"?{name}" for name in MUTATING))
+    traced = repository.program.under("strace", "-f", "--seccomp-bpf", "--quiet=all", "-o", str(log), "-e", "trace=" + ",".join(f"?{name}" for name in MUTATING))
     repository.using(traced).run(*arguments).require(0)
     by_thread = Counter(re.findall(r"^(\d+) +(\w+)\(", log.read_text(), re.MULTILINE))
     largest: dict[str, int] = {}
@@ -59,5 +63,5 @@ def run_killed(repository: Repository, call: str, number: int, *arguments: objec
 
 def run_failing(repository: Repository, call: str, error: str, number: str, *arguments: object) -> Outcome:
     """Makes the calls of that kind that `number` names fail, without effect."""
-    traced = under_strace(repository.program, "-e", f"trace={call}", "-e", f"inject={call}:error={error}:when={number}")
+    traced = under_strace(repository.program, "--seccomp-bpf", "-e", f"trace={call}", "-e", f"inject={call}:error={error}:when={number}")
     return repository.using(traced).run(*arguments)
