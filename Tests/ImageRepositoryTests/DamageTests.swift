@@ -1,4 +1,5 @@
 import Bytes
+import Foundation
 import ImageFixtures
 @testable import ImageRepository
 import RepositoryFixtures
@@ -25,12 +26,15 @@ struct DamageTests {
         #expect(types.count == 11)
     }
 
+    /// Of so many bytes one is turned; HOLDFAST_DAMAGE_STEP=1 turns all, which takes a quarter of an hour.
+    private static let turnedStep = ProcessInfo.processInfo.environment["HOLDFAST_DAMAGE_STEP"].flatMap { Int($0) } ?? 12
+
     @Test(arguments: kinds) func `every byte turned is found and never restored silently`(kind: ObjectKind) throws {
         let repository = try DamagedRepository()
         var flips = 0
         for name in repository.objects(kind) {
             guard let sound = repository.sound[name] else { continue }
-            for offset in sound.indices {
+            for offset in sound.indices where offset % Self.turnedStep == 0 {
                 var damaged = sound
                 damaged[offset] ^= 0xFF
                 repository.storage.overwrite(name, with: damaged)
@@ -44,7 +48,7 @@ struct DamageTests {
             repository.storage.overwrite(name, with: sound)
         }
         print("\(kind): \(flips) bytes turned")
-        #expect(flips == repository.objects(kind).reduce(0) { $0 + (repository.sound[$1]?.count ?? 0) })
+        #expect(flips == repository.objects(kind).reduce(0) { $0 + ((repository.sound[$1]?.count ?? 0) + Self.turnedStep - 1) / Self.turnedStep })
         #expect(try repository.errors() == [])
     }
 

@@ -43,9 +43,10 @@ struct PackFaultTests {
         } catch {}
         #expect(throws: PackingError.self) { try writer.finish() }
         let confirmed = writer.takeConfirmed()
-        #expect(confirmed.count == 1 && writer.packCount == 1)
-        #expect(try storage.stat(.pack(confirmed[0].id))?.byteCount == confirmed[0].directory.packByteCount)
-        #expect(writer.storedByteCount == confirmed[0].directory.packByteCount)
+        // The other thread may have stored one more before it heard of the failure.
+        #expect((1...2).contains(confirmed.count) && writer.packCount == confirmed.count)
+        for pack in confirmed { #expect(try storage.stat(.pack(pack.id))?.byteCount == pack.directory.packByteCount) }
+        #expect(writer.storedByteCount == confirmed.reduce(0) { $0 + $1.directory.packByteCount })
         #expect(writer.takeConfirmed().isEmpty)
     }
 
