@@ -4,7 +4,9 @@ from pathlib import Path
 
 
 def object_names(folder: Path) -> list[str]:
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+    """All but the reserve, which is no object."""
+    names = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+    return [name for name in names if name != "reserve"]
 
 
 def kind_of(name: str) -> str:
