@@ -102,7 +102,9 @@ struct Campaign {
         var parts: [UnsafeMutablePointer<FILE>] = unsafe []
         let program = programPath()
         for part in 0..<processCount {
-            let command = "exec '\(program)' --part \(count - min(part, count)) --first \(first + part) --step \(processCount)" + (boundsSize ? " --size-bound" : "")
+            // New processes now and then: what a thousand dead clients leave in memory is some gigabytes.
+            let run = "'\(program)' --part $((n - \(part))) --first $((b + \(first + part))) --step \(processCount)" + (boundsSize ? " --size-bound" : "")
+            let command = "b=0; while [ $b -lt \(count) ]; do n=$((\(count) - b)); [ $n -le 128 ] || n=128; [ $n -gt \(part) ] || break; \(run) || exit 1; b=$((b + 128)); done"
             guard let output = unsafe popen(command, "r") else {
                 print("no process can be started")
                 exit(1)
