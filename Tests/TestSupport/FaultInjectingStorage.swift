@@ -15,11 +15,12 @@ package final class FaultInjectingStorage: StorageBackend {
         var operations: [StorageOperation] = []
         var mutatingCount = 0
         var faults: [Position: StorageFault] = [:]
+        var awaited: (isDue: @Sendable (StorageOperation) -> Bool, fault: StorageFault)?
         var isCrashed = false
         var bytesLeft: UInt64?
         /// Name to the offset of the byte that the next get of it returns damaged.
         var corruptions: [ObjectName: UInt64] = [:]
-        var interlude: (operation: StorageOperation, body: @Sendable () -> Void)?
+        var interlude: (isDue: @Sendable (StorageOperation) -> Bool, body: @Sendable (StorageOperation) -> Void)?
     }
 
     private let wrapped: any StorageBackend
@@ -37,6 +38,11 @@ package final class FaultInjectingStorage: StorageBackend {
         state.withLock { $0.faults[Position(number: position, counted: counted)] = fault }
     }
 
+    /// The next call that `isDue` recognises meets `fault`.
+    package func injectNext(_ fault: StorageFault, where isDue: @escaping @Sendable (StorageOperation) -> Bool) {
+        state.withLock { $0.awaited = (isDue, fault) }
+    }
+
     /// The next get that covers byte `offset` of `name` returns it with all its bits turned; later ones do not.
     package func corruptNextGet(of name: ObjectName, byteAt offset: UInt64) {
         state.withLock { $0.corruptions[name] = offset }
@@ -49,7 +55,12 @@ package final class FaultInjectingStorage: StorageBackend {
 
     /// When the next such call has succeeded, `body` runs before its caller goes on: what another client does at that moment.
     package func afterNext(_ operation: StorageOperation, _ body: @escaping @Sendable () -> Void) {
-        state.withLock { $0.interlude = (operation, body) }
+        afterNext(where: { $0 == operation }) { _ in body() }
+    }
+
+    /// The same for the next call that `isDue` recognises, whose name may not be known before.
+    package func afterNext(where isDue: @escaping @Sendable (StorageOperation) -> Bool, _ body: @escaping @Sendable (StorageOperation) -> Void) {
+        state.withLock { $0.interlude = (isDue, body) }
     }
 
     /// Forgets the log, the positions and every fault, a crash included.
@@ -114,7 +125,7 @@ package final class FaultInjectingStorage: StorageBackend {
         switch record(operation) {
         case nil:
             let outcome = try body()
-            takeInterlude(operation)?()
+            takeInterlude(operation)?(operation)
             return outcome
         case .fails(let error):
             throw error
@@ -129,9 +140,9 @@ package final class FaultInjectingStorage: StorageBackend {
         }
     }
 
-    private func takeInterlude(_ operation: StorageOperation) -> (@Sendable () -> Void)? {
+    private func takeInterlude(_ operation: StorageOperation) -> (@Sendable (StorageOperation) -> Void)? {
         state.withLock { state in
-            guard state.interlude?.operation == operation else { return nil }
+            guard let interlude = state.interlude, interlude.isDue(operation) else { return nil }
             return state.interlude.take()?.body
         }
     }
@@ -143,7 +154,8 @@ package final class FaultInjectingStorage: StorageBackend {
             state.operations.append(operation)
             if operation.isMutating { state.mutatingCount += 1 }
             if state.isCrashed { return .crashBefore }
-            let fault = state.faults[position] ?? (operation.isMutating ? state.faults[mutatingPosition] : nil)
+            var fault = state.faults[position] ?? (operation.isMutating ? state.faults[mutatingPosition] : nil)
+            if let awaited = state.awaited, awaited.isDue(operation) { (fault, state.awaited) = (awaited.fault, nil) }
             if fault == .crashBefore || fault == .crashAfter { state.isCrashed = true }
             return fault
         }

@@ -21,9 +21,13 @@ extension StorageBackend {
         return try claim(name, object)
     }
 
+    /// What is gone by now is not held: somebody else has finished with it.
     private func holds(_ name: ObjectName, _ object: [UInt8]) throws(StorageError) -> Bool {
         guard try stat(name)?.byteCount == UInt64(object.count) else { return false }
-        return try get(name, byteCountMax: UInt64(object.count)) == object
+        do throws(StorageError) { return try get(name, byteCountMax: UInt64(object.count)) == object } catch {
+            guard case .notFound = error else { throw error }
+            return false
+        }
     }
 
     private func putPersistently(_ name: ObjectName, _ object: [UInt8]) throws(StorageError) -> PutOutcome {

@@ -13,6 +13,8 @@ extension PruneRun {
         let early = Mutant.listsSessionsBeforeCondemning.isActive ? try repository.settleSessions() : nil
         let object = repository.sealer.seal(list.body, repository.sealer.repositoryBinding(.condemnedList, name: name.path))
         guard try storing({ () throws(StorageError) in try storage.claimWithReserve(name, object) }) == .created else {
+            // The reply was lost, and another maintainer has worked off the list since.
+            if try storing({ () throws(StorageError) in try storage.stat(.verdict(id)) }) != nil { return }
             throw .invalid("\(name): the name is taken; the random generator of this machine repeats itself")
         }
         try workOff(id, list, early)
