@@ -13,9 +13,19 @@ struct Writer: Actor {
 
     func act(_ client: Client, _ repository: Repository) throws(RepositoryError) {
         let names = machine.disks.keys.sorted()
-        for name in names { world.withGenerator { machine.disks[name]?.change(using: &$0) } }
+        for name in names { change(name) }
         let chosen = world.draw(2) == 0 ? names : [names[Int(world.draw(UInt64(names.count)))]]
         _ = try backUp(chosen, client, repository)
+    }
+
+    private func change(_ name: String) {
+        // Now and then a disk is set back, and needs again what was forgotten with its snapshots.
+        if !machine.formerDisks.isEmpty, world.draw(4) == 0 {
+            machine.disks[name] = machine.formerDisks[Int(world.draw(UInt64(machine.formerDisks.count)))]
+            return
+        }
+        if let disk = machine.disks[name] { machine.formerDisks.append(disk) }
+        world.withGenerator { machine.disks[name]?.change(using: &$0) }
     }
 
     func backUp(_ names: [String], _ client: Client, _ repository: Repository) throws(RepositoryError) -> SnapshotID {
@@ -50,8 +60,11 @@ struct Forgetter: Actor {
             }
             let list = try repository.snapshots(includingForgotten: true).snapshots
             guard !list.isEmpty else { return }
-            let snapshot = list[Int(world.draw(UInt64(list.count)))]
-            switch world.draw(6) {
+            // What is forgotten is not there for long.
+            let forgotten = list.filter(\.isForgotten)
+            let choice = forgotten.isEmpty || world.draw(2) == 0 ? list : forgotten
+            let snapshot = choice[Int(world.draw(UInt64(choice.count)))]
+            switch world.draw(snapshot.isForgotten ? 3 : 6) {
             case 0: world.tally[.undeleted] += try repository.mark([snapshot], .undelete).count
             case 1: world.tally[.protected] += try repository.mark([snapshot], .protect).count
             case 2: _ = try repository.mark([snapshot], .unprotect)

@@ -12,6 +12,10 @@ final class Client: @unchecked Sendable {
     var isDead = false
     var isAsleep = false
     var wakesAt = 0
+    // For an ambush: how often it still comes to the place before, how often others must do what it lies in wait for, and whose end it lets come first.
+    var timesUntilAmbush: Int?
+    var awaitedCount = 0
+    var goesAfter: Client?
     var folders: Set<SimulatedStorage.Folder> = []
     /// What a snapshot that this client commits must restore to.
     var contents: [String: DiskContent] = [:]
@@ -27,6 +31,11 @@ final class Client: @unchecked Sendable {
     init(number: Int, on machine: Machine) {
         self.number = number
         self.machine = machine
+    }
+
+    func fallAsleep(until decision: Int) {
+        isAsleep = true
+        wakesAt = decision
     }
 
     func environment(_ world: World, cacheFolder: String?) -> ClientEnvironment {
@@ -46,6 +55,8 @@ final class Machine: @unchecked Sendable {
     let cacheFolder: String
     let stateFolder: String
     var disks: [String: DiskContent] = [:]
+    /// As they were.
+    var formerDisks: [DiskContent] = []
 
     init(name: String, clockError: Int64, folder: String) {
         self.name = name

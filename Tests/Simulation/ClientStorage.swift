@@ -128,12 +128,13 @@ struct ClientStorage: StorageBackend {
             throw Client.death
         }
         if world.happens(weather.sleepRate) {
-            client.isAsleep = true
-            client.wakesAt = world.baton.decisions + 50 + Int(world.draw(3000))
+            client.fallAsleep(until: world.baton.decisions + 50 + Int(world.draw(3000)))
             world.tally[.sleeps] += 1
             world.trace(client, operation, "falls asleep")
             try live()
         }
+        world.lieInWait(client, operation)
+        try live()
         if world.happens(weather.crashRate) {
             world.trace(client, operation, "dies")
             let moment = world.draw(3)
@@ -170,6 +171,7 @@ struct ClientStorage: StorageBackend {
 
     /// The way of the reply back.
     private func finish(_ operation: StorageOperation, _ fate: Fate, _ result: Int) throws(StorageError) {
+        world.release(by: client, operation)
         world.trace(client, operation, fate == .replyLost ? "is answered, but the reply is lost" : "is answered \(result)", result)
         if fate == .replyLost {
             world.tally[.lostReplies] += 1
@@ -185,10 +187,13 @@ struct ClientStorage: StorageBackend {
     /// Returns when the client is awake.
     private func live() throws(StorageError) {
         while !client.isDead, client.isAsleep {
+            if let other = client.goesAfter, other.isDead { client.wakesAt = world.baton.decisions }
             let count = client.wakesAt - world.baton.decisions
-            if count > 0 { world.baton.sleep(count) }
+            // Who waits for others looks up now and then.
+            if count > 0 { world.baton.sleep(client.awaitedCount > 0 || client.goesAfter != nil ? min(count, 25) : count) }
             if world.baton.decisions >= client.wakesAt, client.isAsleep {
                 client.isAsleep = false
+                client.awaitedCount = 0
                 world.passMonth()
             }
         }

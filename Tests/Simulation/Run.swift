@@ -62,7 +62,7 @@ struct Run {
         for number in 0..<8 { actors.append((Writer(world: world, machine: world.machines[number % 4], keyFile: keyFile), 2)) }
         for number in 0..<2 { actors.append((Pruner(world: world, machine: world.machines[number], keyFile: keyFile), 5)) }
         for number in 0..<2 { actors.append((Restorer(world: world, machine: world.machines[number + 2], keyFile: keyFile), 1)) }
-        actors.append((Forgetter(world: world, machine: world.machines[2], keyFile: keyFile), 5))
+        for number in 0..<2 { actors.append((Forgetter(world: world, machine: world.machines[number + 2], keyFile: keyFile), 4)) }
         actors.append((Maintainer(world: world, machine: world.machines[3], keyFile: keyFile), 4))
         actors.append((Checker(world: world, machine: world.machines[1], keyFile: keyFile), 2))
         let threads = actors.map { actor, rounds in WorkerThread("actor") { actor.run(rounds: rounds) } }

@@ -1,7 +1,7 @@
 /// What happened in runs. A campaign in which nothing happened proves nothing, so it has least counts.
 struct Tally {
     enum Count: String, CaseIterable {
-        case seeds, operations, switches, crashes, sleeps, powerFailures, namesLost, faults, lostReplies, lateEffects, repeatedRequests, lateListings
+        case seeds, operations, switches, crashes, sleeps, ambushes, ambushesReleased, powerFailures, namesLost, faults, lostReplies, lateEffects, repeatedRequests, lateListings
         case backups, acknowledged, endedSessions, sessionsFoundEnded, abortRecords
         case forgotten, undeleted, protected, finalMarks
         case prunesFinished, prunesWaiting, prunesStopped, prunesAgain, packsDeleted, packsSpared, listsAdopted, indexesRewritten
@@ -19,9 +19,9 @@ struct Tally {
 
     /// For each thousand seeds, at least: about a third of what was measured.
     private static let least: [Count: Int] = [
-        .operations: 800_000, .crashes: 1000, .sleeps: 700, .powerFailures: 80, .namesLost: 2, .faults: 200, .lostReplies: 1200, .lateEffects: 200,
+        .operations: 800_000, .crashes: 1000, .sleeps: 700, .ambushes: 500, .ambushesReleased: 250, .powerFailures: 80, .namesLost: 2, .faults: 200, .lostReplies: 1200, .lateEffects: 200,
         .repeatedRequests: 400, .lateListings: 2000, .acknowledged: 4000, .endedSessions: 600, .sessionsFoundEnded: 300, .abortRecords: 1000,
-        .forgotten: 1500, .undeleted: 1, .protected: 100, .finalMarks: 1500, .prunesFinished: 1800, .prunesWaiting: 300, .packsDeleted: 2500,
+        .forgotten: 1500, .undeleted: 40, .protected: 100, .finalMarks: 1500, .prunesFinished: 1800, .prunesWaiting: 300, .packsDeleted: 2500,
         .packsSpared: 50, .listsAdopted: 8, .indexesRewritten: 1200, .checks: 600, .checksOfData: 500, .restores: 3000, .replays: 15, .damagesFound: 50,
         .endings: 1000,
     ]

@@ -16,6 +16,7 @@ struct Weather {
     let crashRate: UInt64
     /// The client stops for a month.
     let sleepRate: UInt64
+    let ambush: Ambush?
     /// All clients die, and names without a barrier are lost or not.
     let powerFailureRate: UInt64
     /// Deletions are seen late by listings.
@@ -37,6 +38,7 @@ struct Weather {
         repeatRate = isCalm || isLocalDisk ? 0 : rate(0, 100, 20)
         crashRate = isCalm ? 0 : rate(0, 1000, 400, 150)
         sleepRate = isCalm ? 0 : rate(0, 1000, 300)
+        ambush = isCalm || rate(0, 1, 1, 1) == 0 ? nil : Ambush(using: &generator)
         powerFailureRate = isLocalDisk ? rate(0, 3000, 1000) : 0
         listsLate = !isLocalDisk && rate(0, 1) == 1
         habit = Baton.Habit(stickiness: rate(0, 500, 900, 970), monitorRate: rate(16, 64, 512), hasPriorities: rate(0, 0, 1) == 1)

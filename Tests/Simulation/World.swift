@@ -19,7 +19,7 @@ final class World: @unchecked Sendable {
     /// Seconds since 1970, by the clock that nobody has.
     private(set) var now: Int64 = 1_770_000_000
     private var generator: SeededGenerator
-    private var clients: [Client] = []
+    private(set) var clients: [Client] = []
     /// FNV-1a of every storage call and what became of it: the same for the same seed.
     private(set) var digest: UInt64 = 0xCBF2_9CE4_8422_2325
 
