@@ -16,19 +16,15 @@ final class Repacker {
         var problems: [Problem] = []
     }
 
-    /// Directories of packs that are being copied from are some hundred KiB each.
-    private static let directoryCountMax = 256
-
     private let repository: Repository
     private let options: PruneOptions
     private let planned: PlannedPrune
-    private let packs: PackFile
     private let reader: SegmentReader
     private let dataPacks: PackWriter
     private let mapPacks: PackWriter
     private let dataBuilder: SegmentBuilder
     private let mapBuilder: SegmentBuilder
-    private var directories: [UInt32: PackDirectory] = [:]
+    private var directories: PackDirectories
     private var copiedSegments: Set<UInt64> = []
     private var copiedEntries: BitSet
     private var failures: [UInt32: String] = [:]
@@ -39,7 +35,7 @@ final class Repacker {
         self.options = options
         self.planned = planned
         let sealer = repository.sealer
-        packs = PackFile(storage: repository.storage, sealer: sealer, verifier: repository.verifier)
+        directories = PackDirectories(PackFile(storage: repository.storage, sealer: sealer, verifier: repository.verifier))
         reader = repository.segmentReader(planned.loaded.index)
         let key = SessionDataKey(recipient: repository.secrets.dataPublicKey)
         let level = BackupOptions().compressionLevel
@@ -111,9 +107,7 @@ final class Repacker {
     }
 
     private func copySegment(_ location: ChunkLocation, _ pack: PackRecord) throws(PackingError) {
-        let directory = try directory(location.pack, pack)
-        let segment = directory.segments[Int(location.segment)]
-        let bytes = try packs.readSegment(pack.name, segment)
+        let (segment, bytes) = try directories.readSegment(location.segment, of: pack)
         let key = pack.kind == .data ? pack.keys[Int(segment.keyIndex)] : nil
         let writer = pack.kind == .data ? dataPacks : mapPacks
         try unsafe bytes.withUnsafeBufferPointer { bytes throws(PackingError) in unsafe try writer.append(UnsafeRawBufferPointer(bytes), segment, key) }
@@ -129,14 +123,5 @@ final class Repacker {
         }
         // A failure to write is nobody's damage.
         if case .failure(let error) = outcome { throw error }
-    }
-
-    private func directory(_ ordinal: UInt32, _ pack: PackRecord) throws(PackingError) -> PackDirectory {
-        if let known = directories[ordinal] { return known }
-        let directory = try packs.readDirectory(ObjectInfo(name: pack.name, byteCount: pack.byteCount), pack.kind)
-        guard pack.describes(directory) else { throw .damaged(object: pack.name.path, reason: "its directory is not what the index says") }
-        if directories.count >= Repacker.directoryCountMax { directories.removeAll() }
-        directories[ordinal] = directory
-        return directory
     }
 }
