@@ -131,7 +131,7 @@ final class CheckRun {
         for snapshot in list.snapshots {
             try cancellation.check()
             for tree in MapTree.all(of: snapshot.manifest) {
-                let outcome = try walk.outcome(of: tree.root, level: tree.geometry.depth, firstBand: 0, tree.geometry)
+                let outcome = try walk.outcome(of: tree.whole)
                 for pack in outcome.badPacks { users[packs[Int(pack)].name, default: []].insert(snapshot.id) }
                 for problem in outcome.problems {
                     report(.error, problem.object, problem.reason, [snapshot.id.hexadecimal])

@@ -37,18 +37,11 @@ struct MapWalk {
         }
     }
 
-    private struct Key: Hashable {
-        var id: ChunkID
-        var level: Int
-        /// Bytes below: the last band of a volume is shorter than others with the same content would be.
-        var byteCount: UInt64
-    }
-
     private let index: ChunkIndex
     private let packs: [PackRecord]
     private let reader: SegmentReader
     private var probe: ChunkProbe
-    private var known: [Key: Outcome] = [:]
+    private var known: [MapSubtree.Identity: Outcome] = [:]
     /// Packs from which a map chunk could not be read.
     private(set) var suspects: Set<ObjectName> = []
 
@@ -60,39 +53,29 @@ struct MapWalk {
         probe = ChunkProbe(repository, index, reader, bad: Set(ordinals))
     }
 
-    /// - Parameters:
-    ///   - level: 0 for a band map's slot.
-    ///   - firstBand: of the subtree.
     /// - Throws: `.storage` when the storage does not answer at all.
-    mutating func outcome(
-        of slot: MapSlot, level: Int, firstBand: UInt64, _ geometry: MapGeometry
-    ) throws(RepositoryError) -> Outcome {
-        guard !slot.kind.isUniform else { return Outcome() }
-        let start = firstBand * UInt64(FormatLimits.bandByteCount)
-        let byteCount = min(geometry.byteCount - start, MapGeometry.bandsBelow(level: level) * UInt64(FormatLimits.bandByteCount))
-        let key = Key(id: slot.id, level: level, byteCount: byteCount)
-        if let outcome = known[key] { return outcome }
+    mutating func outcome(of subtree: MapSubtree) throws(RepositoryError) -> Outcome {
+        guard let identity = subtree.identity else { return Outcome() }
+        if let outcome = known[identity] { return outcome }
         var outcome = Outcome()
-        _ = try look(for: slot.id, .map, &outcome)
+        _ = try look(for: identity.id, .map, &outcome)
         do throws(RepositoryError) {
-            let bytes = try packing { () throws(PackingError) in try unsafe reader.withChunk(slot.id, .map) { unsafe Array($0) } }
-            if level == 0 {
-                try addBandMap(bytes, byteCount: Int(byteCount), &outcome)
-            } else {
-                try addNode(bytes, level: level, firstBand: firstBand, geometry, &outcome)
+            switch try subtree.content(reader) {
+            case .band(let map): try add(map, &outcome)
+            case .subtrees(let subtrees):
+                for part in subtrees { outcome.add(try self.outcome(of: part), at: (part.firstBand - subtree.firstBand) * UInt64(FormatLimits.bandByteCount)) }
             }
         } catch {
             if case .storage(.unavailable) = error { throw error }
-            outcome.add(Fault(object: "map chunk \(slot.id)", reason: error.reason))
-            outcome.loseAll(byteCount)
-            suspects.formUnion(index.locations(slot.id).map { packs[Int($0.pack)].name })
+            outcome.add(Fault(object: "map chunk \(identity.id)", reason: error.reason))
+            outcome.loseAll(identity.byteCount)
+            suspects.formUnion(index.locations(identity.id).map { packs[Int($0.pack)].name })
         }
-        known[key] = outcome
+        known[identity] = outcome
         return outcome
     }
 
-    private mutating func addBandMap(_ bytes: [UInt8], byteCount: Int, _ outcome: inout Outcome) throws(RepositoryError) {
-        let map = try decoding("band map") { () throws(FormatError) in try BandMap(decoding: bytes, bandByteCount: byteCount) }
+    private mutating func add(_ map: BandMap, _ outcome: inout Outcome) throws(RepositoryError) {
         var end: UInt64 = 0
         for entry in map.entries {
             let start = end
@@ -104,20 +87,6 @@ struct MapWalk {
                 isWhole = false
             }
             if !isWhole { outcome.lose(start..<end) }
-        }
-    }
-
-    private mutating func addNode(
-        _ bytes: [UInt8], level: Int, firstBand: UInt64, _ geometry: MapGeometry, _ outcome: inout Outcome
-    ) throws(RepositoryError) {
-        let slotCount = geometry.slotCount(level: level, firstBand: firstBand)
-        let node = try decoding("map node") { () throws(FormatError) in
-            try MapNode(decoding: bytes, level: level, slotCount: slotCount)
-        }
-        for (position, slot) in node.slots.enumerated() {
-            let bands = UInt64(position) * MapGeometry.bandsBelow(level: level - 1)
-            outcome.add(
-                try self.outcome(of: slot, level: level - 1, firstBand: firstBand + bands, geometry), at: bands * UInt64(FormatLimits.bandByteCount))
         }
     }
 

@@ -49,8 +49,7 @@ final class MapTreeReader: Sendable {
     func bandMap(_ band: UInt64, _ slot: MapSlot) throws(RepositoryError) -> BandMap {
         let byteCount = geometry.bandByteCount(band)
         guard slot.kind == .map else { return BandMap(entries: [MapEntry(kind: slot.kind, byteCount: UInt32(byteCount))]) }
-        let bytes = try packing { () throws(PackingError) in try unsafe reader.withChunk(slot.id, .map) { unsafe Array($0) } }
-        return try decoding("band map \(slot.id)") { () throws(FormatError) in try BandMap(decoding: bytes, bandByteCount: byteCount) }
+        return try reader.bandMap(slot.id, byteCount: byteCount)
     }
 
     func bandMap(_ band: UInt64) throws(RepositoryError) -> BandMap { try bandMap(band, try run(at: band).slot) }
@@ -68,10 +67,7 @@ final class MapTreeReader: Sendable {
     private func node(_ id: ChunkID, level: Int, firstBand: UInt64) throws(RepositoryError) -> MapNode {
         let slotCount = geometry.slotCount(level: level, firstBand: firstBand)
         if let known = nodes.withLock({ $0[id] }), known.level == level, known.slots.count == slotCount { return known }
-        let bytes = try packing { () throws(PackingError) in try unsafe reader.withChunk(id, .map) { unsafe Array($0) } }
-        let node = try decoding("map node \(id)") { () throws(FormatError) in
-            try MapNode(decoding: bytes, level: level, slotCount: slotCount)
-        }
+        let node = try reader.mapNode(id, level: level, slotCount: slotCount)
         nodes.withLock { nodes in
             if nodes.count >= MapTreeReader.cachedNodeCount { nodes.removeAll() }
             nodes[id] = node

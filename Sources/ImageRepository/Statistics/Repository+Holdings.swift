@@ -51,7 +51,7 @@ private final class HoldingsCount {
 
     private let index: ChunkIndex
     private var holders: [Holder]
-    private var subtrees: [LiveWalk.Subtree: Holder] = [:]
+    private var subtrees: [MapSubtree.Identity: Holder] = [:]
 
     init(_ index: ChunkIndex) {
         self.index = index
@@ -59,7 +59,7 @@ private final class HoldingsCount {
     }
 
     /// What several have already, all that is below it is known to be had by several.
-    func enters(_ subtree: LiveWalk.Subtree, _ holder: Holder) -> Bool {
+    func enters(_ subtree: MapSubtree.Identity, _ holder: Holder) -> Bool {
         let known = subtrees[subtree] ?? Holder(snapshot: 0, host: 0)
         guard let merged = known.merged(with: holder) else { return false }
         subtrees[subtree] = merged

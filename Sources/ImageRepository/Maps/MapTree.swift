@@ -10,6 +10,8 @@ struct MapTree {
     let root: MapSlot
     let geometry: MapGeometry
 
+    var whole: MapSubtree { MapSubtree(slot: root, level: geometry.depth, firstBand: 0, geometry: geometry) }
+
     static func all(of manifest: Manifest) -> [MapTree] {
         let volumes = manifest.images.flatMap { image in
             image.volumes.enumerated().map { MapTree(image: image.name, volume: $0, record: $1, root: $1.root, geometry: $1.geometry) }
