@@ -151,6 +151,36 @@ struct PruneTests {
         #expect(!storage.objects.keys.contains { $0.kind == .condemned && !$0.leaf.hasSuffix(".verdict") })
     }
 
+    @Test func `a prune names every session that one of the open lists waits for`() throws {
+        let fixture = try RepositoryFixture(storage)
+        let others = (try elsewhere(fixture), try elsewhere(fixture))
+        let awaited = Mutex<(running: Set<SessionID>, named: [SessionID])>(([], []))
+        _ = try others.0.backup(HookedImageReader(old) {
+            do {
+                _ = try others.1.backup(HookedImageReader(new) {
+                    do {
+                        let running = try fixture.repository.openSessions().map(\.id)
+                        for session in running { try putList(fixture.repository, awaiting: session) }
+                        let named = try prune(fixture.repository).waitsFor.map(\.id)
+                        awaited.withLock { $0 = (Set(running), named) }
+                    } catch { Issue.record(error) }
+                })
+            } catch { Issue.record(error) }
+        })
+        let (running, named) = awaited.withLock { $0 }
+        #expect(running.count == 2 && named.count == 2 && Set(named) == running)
+    }
+
+    /// An open list, as a prune leaves it that had to wait for this session alone.
+    private func putList(_ repository: Repository, awaiting session: SessionID) throws {
+        let id = Sodium.randomID()
+        func put(_ name: ObjectName, _ type: ObjectType, _ body: [UInt8]) throws {
+            _ = try storage.put(name, repository.sealer.seal(body, repository.sealer.repositoryBinding(type, name: name.path)).span)
+        }
+        try put(.condemned(id), .condemnedList, CondemnedList(kind: .prune, dataPacks: [], mapPacks: []).body)
+        try put(.awaitedSessions(id), .awaitedSessions, AwaitedSessions(sessions: [session]).body)
+    }
+
     @Test func `a session that was ended cannot commit, and says so`() throws {
         let fixture = try RepositoryFixture(storage)
         _ = try fixture.backup(old)

@@ -65,10 +65,15 @@ public struct PruneReport: Sendable {
     public internal(set) var sparedPackCount = 0
     /// Index objects written anew because packs that they named are gone, or because they were small.
     public internal(set) var rewrittenIndexCount = 0
-    /// Sessions that began before the packs were condemned: nothing is deleted until they have ended.
+    /// Sessions that ran when packs were condemned: those packs are deleted by a prune that runs when they have ended.
     public internal(set) var waitsFor: [OpenSession] = []
     /// Packs that were to be repacked and stay, because not all that is needed of them can be read.
     public internal(set) var problems: [Problem] = []
     /// Nil if an earlier prune's packs still wait.
     public internal(set) var plan: PrunePlan?
+
+    /// Each list waits for sessions of its own.
+    mutating func wait(for sessions: [OpenSession]) {
+        waitsFor += sessions.filter { session in !waitsFor.contains { $0.id == session.id } }
+    }
 }

@@ -33,7 +33,7 @@ extension PruneRun {
         // Ordering 10, 15
         let running = if let early { early } else { try repository.sessionsAwaited(by: id) }
         guard running.isEmpty || Mutant.waitsForNobody.isActive else {
-            report.waitsFor = running
+            report.wait(for: running)
             return
         }
         // Ordering 11: other lists, final marks, manifests and marks anew, the index, packs.
