@@ -9,7 +9,7 @@ struct ForgetCommand: Command {
         commandName: "forget",
         abstract: "Forget snapshots: those named, or all that a policy does not keep.",
         discussion: """
-            A forgotten snapshot is hidden, and “holdfast undelete” brings it back. Without snapshots at least one --keep option is needed. Each group \
+            A forgotten snapshot is hidden, and “holdfast undelete” brings it back until a prune ends it. Without snapshots at least one --keep option is needed. Each group \
             of snapshots (by default those of the same host and images) keeps what any of the rules keeps. Snapshots are counted in the order in which the \
             repository saw them; a time that contradicts this order is moved to where it fits. Periods are those of the calendar in UTC.
 

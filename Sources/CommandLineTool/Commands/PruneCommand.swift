@@ -9,10 +9,12 @@ struct PruneCommand: Command {
         commandName: "prune",
         abstract: "Delete forgotten snapshots for good, and free what nothing needs any more.",
         discussion: """
-            Every snapshot that is forgotten at this moment is gone for good, whoever forgot it. Backups may run meanwhile: what is still needed of packs that \
-            are mostly unused, and of small ones, is copied to others; packs are condemned first, and deleted by a prune that finds no session running. Sessions of this machine whose process is gone are ended at once, others are waited for: prune \
-            again then, or end them with “holdfast sessions --end”. \
-            A prune may be interrupted at any moment; the next one goes on.
+            Every snapshot that is forgotten and not protected is gone for good, whoever forgot it. What is still needed of packs that hold too much \
+            of what nobody needs, and of small ones if there are many, is copied to others.
+
+            Backups may run meanwhile. Packs are condemned before they are deleted: backups that begin later do not count on them, and those that ran at this moment are \
+            waited for. Where there are any, the prune stops, and says which: prune again when they have ended, or end one that hangs with “holdfast sessions --end”. \
+            Sessions of this machine whose process is gone are ended at once. A prune may be interrupted at any moment; the next one goes on.
             """)
 
     @OptionGroup(title: "Repository")

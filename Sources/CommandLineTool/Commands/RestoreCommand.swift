@@ -39,7 +39,7 @@ struct RestoreCommand: Command {
     @Flag(help: "Say what would be done, and do nothing.")
     var dryRun = false
 
-    @Option(help: ArgumentHelp("Worker threads, instead of one a core.", valueName: "count"), transform: ArgumentValues.threadCount)
+    @Option(help: ArgumentHelp("Worker threads, instead of as many as suit the machine.", valueName: "count"), transform: ArgumentValues.threadCount)
     var threads: Int?
 
     var console: Console { output.console }

@@ -7,7 +7,7 @@ import RepositoryFormat
 struct SessionsCommand: Command {
     static let configuration = CommandConfiguration(
         commandName: "sessions", abstract: "Show which backups run, or were cut off, and end one.",
-        discussion: "A session that was ended can never make a snapshot; if its process still runs, it fails and says why. What it stored stays until a prune.")
+        discussion: "A session that was ended can never make a snapshot; if its process still runs, it fails and says why. What it stored is used by the next backup of the same data, or freed by a prune.")
 
     @Option(name: .customLong("end"), help: ArgumentHelp("The first digits of the id of a session to end.", valueName: "id"))
     var ended: String?

@@ -2,9 +2,6 @@ import ArgumentParser
 
 /// What the commands that mark snapshots have in common.
 struct MarkOptions: ParsableArguments {
-    @Argument(help: "The first digits of their ids, latest, or latest:HOST.")
-    var snapshots: [String]
-
     @OptionGroup(title: "Repository")
     var repository: RepositoryOptions
 

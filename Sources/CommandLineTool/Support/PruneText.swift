@@ -17,7 +17,8 @@ enum PruneText {
         if !done.isEmpty { console.print(done.joined(separator: "; ") + ".") }
         for session in report.waitsFor { console.print("waits for \(line(session))") }
         if !report.waitsFor.isEmpty {
-            console.note("Nothing was deleted yet. Prune again when these sessions have ended, or end one that hangs with “holdfast sessions --end ID”.")
+            let waiting = report.deleted.count == 0 ? "Nothing was deleted yet" : "Packs that they may need wait"
+            console.note("\(waiting). Prune again when these sessions have ended, or end one that hangs with “holdfast sessions --end ID”.")
         } else if done.isEmpty {
             console.note("Nothing to delete.")
         }

@@ -8,7 +8,7 @@ struct ReadDataOptions: ParsableArguments {
         help: ArgumentHelp("Read and open all data; with =5%, packs at random that are such a share.", valueName: "share"))
     var readData: String?
 
-    @Option(help: ArgumentHelp("Worker threads, instead of one a core.", valueName: "count"), transform: ArgumentValues.threadCount)
+    @Option(help: ArgumentHelp("Worker threads, instead of as many as suit the machine.", valueName: "count"), transform: ArgumentValues.threadCount)
     var threads: Int?
 
     func validate() throws { _ = try data }

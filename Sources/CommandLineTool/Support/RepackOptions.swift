@@ -4,7 +4,7 @@ import ImageRepository
 /// How far a prune goes.
 struct RepackOptions: ParsableArguments {
     @Option(help: ArgumentHelp(
-        "Share of a pack that may hold what nobody needs; above it, what is needed is copied, and the rest freed. Segments above it are opened, which takes a key that reads data.",
+        "Share of a pack that may hold what nobody needs, 5 unless given; above it, what is needed is copied, and the rest freed. Segments above it are opened, which takes a key that reads data.",
         valueName: "percent"), transform: ArgumentValues.unusedPercent)
     var maxUnused: Double?
 

@@ -32,16 +32,16 @@ struct PrunePlanner {
     private var planned: PlannedPrune
     private var index: ChunkIndex { planned.loaded.index }
 
-    /// - Parameters:
-    ///   - live: of the same index, settled.
-    ///   - condemned: packs on lists of prunes.
+    /// - Parameter live: of the same index, settled.
     init(_ repository: Repository, _ options: PruneOptions, _ loaded: LoadedIndex, _ live: LiveChunks) {
         self.repository = repository
         self.options = options
         planned = PlannedPrune(loaded: loaded, live: live)
     }
 
-    /// - Parameter hasSessions: packs that no index names may belong to one.
+    /// - Parameters:
+    ///   - condemned: packs on lists of prunes, which are left to these.
+    ///   - hasSessions: packs that no index names may belong to one.
     mutating func plan(condemned: Set<ObjectName>, hasSessions: Bool) throws(RepositoryError) -> PlannedPrune {
         var candidates: [Candidate] = []
         for (id, info) in planned.loaded.listedPacks where !condemned.contains(info.name) {
