@@ -16,4 +16,12 @@ package enum PackingError: Error, Sendable {
     case selfCheckFailed
     /// Another thread of the same session failed first; its error says why.
     case aborted
+
+    /// Whether what was to be read is lost, as far as can be told: it is nowhere, damaged, or the storage fails to give it.
+    package var isLoss: Bool {
+        switch self {
+        case .missing, .damaged, .storage(.failed), .storage(.shortObject): true
+        default: false
+        }
+    }
 }

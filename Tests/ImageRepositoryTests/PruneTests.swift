@@ -151,6 +151,22 @@ struct PruneTests {
         #expect(!storage.objects.keys.contains { $0.kind == .condemned && !$0.leaf.hasSuffix(".verdict") })
     }
 
+    @Test func `a condemned pack whose directory lies on unreadable sectors is spared, as it may hold what is needed`() throws {
+        let fixture = try RepositoryFixture(storage)
+        let first = try fixture.backup(old).snapshot
+        try fixture.repository.mark([first], .forget)
+        let other = try elsewhere(fixture)
+        _ = try other.backup(HookedImageReader(old) {
+            do { #expect(try prune(fixture.repository).waitsFor.count == 1) } catch { Issue.record(error) }
+        })
+        let (name, bytes) = try #require(storage.objects.first { $0.key.kind == .packs })
+        let disk = FaultInjectingStorage(storage)
+        disk.failGets(of: name, byteAt: UInt64(bytes.count - 1))
+        let report = try prune(try RepositoryFixture(opening: disk, like: fixture).repository)
+        #expect(report.sparedPackCount > 0 && storage.objects[name] == bytes)
+        try expectSound(fixture, [old])
+    }
+
     @Test func `a prune names every session that one of the open lists waits for`() throws {
         let fixture = try RepositoryFixture(storage)
         let others = (try elsewhere(fixture), try elsewhere(fixture))

@@ -172,6 +172,29 @@ struct RepackTests {
         #expect(try fixture.repository.snapshots().snapshots.count == 1)
     }
 
+    @Test(arguments: [0, 4]) func `a pack of which a needed segment lies on unreadable sectors stays, and the prune goes on`(segment: UInt64) throws {
+        let (fixture, second) = try half { bytes in for index in (Self.mebibyte * 3 / 2)..<(7 * Self.mebibyte / 2) { bytes[index] = 0 } }
+        let (name, bytes) = try #require(packs(.packs).max { $0.value.count < $1.value.count })
+        let disk = FaultInjectingStorage(storage)
+        let reader = try RepositoryFixture(opening: disk, like: fixture)
+        disk.failGets(of: name, byteAt: UInt64(Self.mebibyte) * segment + 1 << 19)
+        let report = try prune(reader.repository)
+        #expect(report.problems.map(\.object) == [name.path] && report.snapshotCount == 1)
+        #expect(storage.objects[name] == bytes)
+        try expectSound(fixture, [second])
+    }
+
+    @Test func `a copy that lies on unreadable sectors is not the one that stays`() throws {
+        let fixture = try RepositoryFixture(storage)
+        try twice(fixture, image)
+        let disk = FaultInjectingStorage(storage)
+        let reader = try RepositoryFixture(opening: disk, like: fixture)
+        let names = packs(.packs).keys.sorted { $0.leaf < $1.leaf }
+        for name in names.prefix(1) { disk.failGets(of: name, byteAt: UInt64(3 * Self.mebibyte)) }
+        _ = try prune(reader.repository)
+        for snapshot in try fixture.repository.snapshots().snapshots { #expect(try reader.restore(snapshot) == image) }
+    }
+
     @Test func `no more is copied than allowed`() throws {
         let (fixture, second) = try half { bytes in for index in 0..<(3 * Self.mebibyte) { bytes[index] = 0 } }
         var options = PruneOptions()

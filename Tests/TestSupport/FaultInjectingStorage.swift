@@ -20,6 +20,8 @@ package final class FaultInjectingStorage: StorageBackend {
         var bytesLeft: UInt64?
         /// Name to the offset of the byte that the next get of it returns damaged.
         var corruptions: [ObjectName: UInt64] = [:]
+        /// Name to the offset of the byte that no get returns.
+        var unreadable: [ObjectName: UInt64] = [:]
         var interlude: (isDue: @Sendable (StorageOperation) -> Bool, body: @Sendable (StorageOperation) -> Void)?
     }
 
@@ -46,6 +48,11 @@ package final class FaultInjectingStorage: StorageBackend {
     /// The next get that covers byte `offset` of `name` returns it with all its bits turned; later ones do not.
     package func corruptNextGet(of name: ObjectName, byteAt offset: UInt64) {
         state.withLock { $0.corruptions[name] = offset }
+    }
+
+    /// Every get of `name` that covers byte `offset` fails, as where a sector of the disk cannot be read.
+    package func failGets(of name: ObjectName, byteAt offset: UInt64) {
+        state.withLock { $0.unreadable[name] = offset }
     }
 
     /// From now on puts of `byteCount` bytes fit in all; one that does not fit throws `.full` and takes nothing.
@@ -95,13 +102,13 @@ package final class FaultInjectingStorage: StorageBackend {
 
     package func get(_ name: ObjectName, byteCountMax: UInt64) throws(StorageError) -> [UInt8] {
         try perform(.get(name)) { () throws(StorageError) in
-            corrupted(try wrapped.get(name, byteCountMax: byteCountMax), of: name, from: 0)
+            try readable(try wrapped.get(name, byteCountMax: byteCountMax), of: name, from: 0)
         }
     }
 
     package func get(_ name: ObjectName, range: Range<UInt64>) throws(StorageError) -> [UInt8] {
         try perform(.get(name)) { () throws(StorageError) in
-            corrupted(try wrapped.get(name, range: range), of: name, from: range.lowerBound)
+            try readable(try wrapped.get(name, range: range), of: name, from: range.lowerBound)
         }
     }
 
@@ -169,6 +176,13 @@ package final class FaultInjectingStorage: StorageBackend {
             return true
         }
         guard fits else { throw .full(object: name.path) }
+    }
+
+    private func readable(_ bytes: [UInt8], of name: ObjectName, from start: UInt64) throws(StorageError) -> [UInt8] {
+        if let offset = state.withLock({ $0.unreadable[name] }), offset >= start, offset - start < UInt64(bytes.count) {
+            throw .failed(object: name.path, operation: "reading", reason: "Input/output error")
+        }
+        return corrupted(bytes, of: name, from: start)
     }
 
     private func corrupted(_ bytes: [UInt8], of name: ObjectName, from start: UInt64) -> [UInt8] {

@@ -6,7 +6,7 @@ import Storage
 final class CopyVerifier {
     private let index: ChunkIndex
     private var directories: PackDirectories
-    /// What was found damaged.
+    /// What was found damaged or unreadable.
     private(set) var problems: [Problem] = []
 
     init(_ repository: Repository, _ index: ChunkIndex) {
@@ -14,7 +14,7 @@ final class CopyVerifier {
         self.index = index
     }
 
-    /// Whether the segment is what its pack says.
+    /// Whether the segment can be read and is what its pack says.
     func isIntact(_ location: ChunkLocation) throws(RepositoryError) -> Bool {
         if Mutant.keepsUnreadCopy.isActive { return true }
         let pack = index.pack(location.pack)
@@ -22,7 +22,7 @@ final class CopyVerifier {
             _ = try directories.readSegment(location.segment, of: pack)
             return true
         } catch {
-            guard case .damaged = error else { throw RepositoryError(error) }
+            guard error.isLoss else { throw RepositoryError(error) }
             let problem = Problem(severity: .error, object: pack.name.path, reason: RepositoryError(error).reason)
             // Where it is the directory, every segment tells the same.
             if !problems.contains(problem) { problems.append(problem) }

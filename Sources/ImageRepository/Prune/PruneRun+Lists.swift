@@ -95,7 +95,7 @@ extension PruneRun {
                 found[kind, default: []].formUnion(held)
             } catch {
                 // It may hold what is lacking, for all that can be told.
-                guard case .damaged = error else { throw RepositoryError(error) }
+                guard error.isLoss else { throw RepositoryError(error) }
             }
             if kind == .data { verdict.sparedDataPacks.append(id) } else { verdict.sparedMapPacks.append(id) }
         }

@@ -87,41 +87,48 @@ final class Repacker {
             guard failures[location.pack] == nil else { continue }
             let place = pack.segments[Int(location.segment)]
             let needed = planned.live.byteCounts(location.pack)[Int(location.segment)]
-            do throws(PackingError) {
-                switch SegmentFate(place, needed, options, mayOpen: use.kind == .map || repository.dataKeys != nil) {
-                case .dropped: continue
-                case .copied:
-                    guard copiedSegments.insert(UInt64(location.pack) << 32 | UInt64(location.segment)).inserted else { continue }
-                    try copySegment(location, pack)
-                case .opened:
-                    guard copiedEntries.insert(entry.number), !Mutant.forgetsOpenedChunks.isActive else { continue }
-                    try copyChunk(use)
-                }
-            } catch {
-                switch error {
-                case .damaged, .missing: failures[location.pack] = RepositoryError(error).reason
-                default: throw RepositoryError(error)
-                }
+            switch SegmentFate(place, needed, options, mayOpen: use.kind == .map || repository.dataKeys != nil) {
+            case .dropped: continue
+            case .copied:
+                guard copiedSegments.insert(UInt64(location.pack) << 32 | UInt64(location.segment)).inserted else { continue }
+                try copySegment(location, pack)
+            case .opened:
+                guard copiedEntries.insert(entry.number), !Mutant.forgetsOpenedChunks.isActive else { continue }
+                try copyChunk(use, location)
             }
         }
     }
 
-    private func copySegment(_ location: ChunkLocation, _ pack: PackRecord) throws(PackingError) {
-        let (segment, bytes) = try directories.readSegment(location.segment, of: pack)
-        let key = pack.kind == .data ? pack.keys[Int(segment.keyIndex)] : nil
-        let writer = pack.kind == .data ? dataPacks : mapPacks
-        try unsafe bytes.withUnsafeBufferPointer { bytes throws(PackingError) in unsafe try writer.append(UnsafeRawBufferPointer(bytes), segment, key) }
+    /// Nil where what is read cannot be had: its pack is not replaced then.
+    private func reading<Value>(_ location: ChunkLocation, _ body: () throws(PackingError) -> Value) throws(RepositoryError) -> Value? {
+        do throws(PackingError) { return try body() } catch {
+            guard error.isLoss else { throw RepositoryError(error) }
+            failures[location.pack] = RepositoryError(error).reason
+            return nil
+        }
     }
 
-    private func copyChunk(_ use: ChunkUse) throws(PackingError) {
+    private func copySegment(_ location: ChunkLocation, _ pack: PackRecord) throws(RepositoryError) {
+        let read = try reading(location) { () throws(PackingError) in try directories.readSegment(location.segment, of: pack) }
+        guard let (segment, bytes) = read else { return }
+        let key = pack.kind == .data ? pack.keys[Int(segment.keyIndex)] : nil
+        let writer = pack.kind == .data ? dataPacks : mapPacks
+        try packing { () throws(PackingError) in
+            try unsafe bytes.withUnsafeBufferPointer { bytes throws(PackingError) in unsafe try writer.append(UnsafeRawBufferPointer(bytes), segment, key) }
+        }
+    }
+
+    private func copyChunk(_ use: ChunkUse, _ location: ChunkLocation) throws(RepositoryError) {
         let builder = use.kind == .data ? dataBuilder : mapBuilder
-        let outcome: Result<Void, PackingError> = unsafe try reader.withChunk(use.id, use.kind) { bytes in
-            do throws(PackingError) {
-                unsafe try builder.append(use.id, bytes, band: use.band, offset: use.offset)
-                return .success(())
-            } catch { return .failure(error) }
+        let outcome: Result<Void, PackingError>? = try reading(location) { () throws(PackingError) in
+            unsafe try reader.withChunk(use.id, use.kind) { bytes in
+                do throws(PackingError) {
+                    unsafe try builder.append(use.id, bytes, band: use.band, offset: use.offset)
+                    return .success(())
+                } catch { return .failure(error) }
+            }
         }
         // A failure to write is nobody's damage.
-        if case .failure(let error) = outcome { throw error }
+        if case .failure(let error) = outcome { throw RepositoryError(error) }
     }
 }
