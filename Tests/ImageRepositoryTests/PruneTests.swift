@@ -167,6 +167,27 @@ struct PruneTests {
         try expectSound(fixture, [old])
     }
 
+    @Test func `a prune that has to look again because an index object was replaced reports all that it did`() throws {
+        let fixture = try RepositoryFixture(storage)
+        let first = try fixture.backup(old).snapshot
+        _ = try fixture.backup(new)
+        try fixture.repository.mark([first], .forget)
+        let other = storage.copy()
+        func prune(_ disk: FaultInjectingStorage) throws -> PruneReport { try self.prune(try RepositoryFixture(opening: disk, like: fixture).repository) }
+        // Once undisturbed, to learn which call reads an index object last: packs are deleted by then.
+        let undisturbed = FaultInjectingStorage(other)
+        let expected = try prune(undisturbed)
+        let calls = undisturbed.operations
+        let last = try #require(calls.lastIndex { if case .get(let name) = $0 { name.kind == .index } else { false } })
+        guard case .get(let name) = calls[last] else { return }
+        let disturbed = FaultInjectingStorage(storage)
+        disturbed.inject(.fails(.notFound(name)), at: last)
+        let report = try prune(disturbed)
+        #expect(expected.deleted.count > 0 && report.deleted == expected.deleted && report.snapshotCount == 1)
+        #expect(report.rewrittenIndexCount == expected.rewrittenIndexCount)
+        try expectSound(fixture, [new])
+    }
+
     @Test func `a prune names every session that one of the open lists waits for`() throws {
         let fixture = try RepositoryFixture(storage)
         let others = (try elsewhere(fixture), try elsewhere(fixture))

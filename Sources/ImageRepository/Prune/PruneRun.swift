@@ -21,7 +21,9 @@ final class PruneRun {
         self.cancellation = cancellation
     }
 
+    /// May be called again after it failed: the report is of all that was done.
     func run() throws(RepositoryError) -> PruneReport {
+        (report.waitsFor, report.problems) = ([], [])
         // Ordering 15: what an earlier prune began comes first.
         for (id, list) in try openLists().lists where list.kind == .prune { try adopt(id, list) }
         try dropStrayRecords()

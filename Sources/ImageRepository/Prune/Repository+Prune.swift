@@ -9,12 +9,13 @@ extension Repository {
     public func prune(_ options: PruneOptions = PruneOptions(), cancellation: Cancellation) throws(RepositoryError) -> PruneReport {
         try permitPrune()
         // Another prune may replace an index object between its listing and its reading: then all is looked at again. Every step may be repeated.
+        let run = PruneRun(self, options, cancellation)
         for _ in 0..<4 {
-            do throws(RepositoryError) { return try PruneRun(self, options, cancellation).run() } catch {
+            do throws(RepositoryError) { return try run.run() } catch {
                 guard case .storage(.notFound) = error else { throw error }
             }
         }
-        return try PruneRun(self, options, cancellation).run()
+        return try run.run()
     }
 
     /// What `prune` would do. Nothing is changed.
