@@ -91,6 +91,9 @@ public struct CondemnedList: Equatable, Sendable {
         case damaged
     }
 
+    /// More go on several lists: one that is larger than readers accept could never be carried out, nor taken away. These take some 17 MiB.
+    public static let packCountMax = 1 << 18
+
     public var kind: Kind
     public var dataPacks: [PackID]
     public var mapPacks: [PackID]
@@ -114,6 +117,16 @@ public struct CondemnedList: Equatable, Sendable {
         self.kind = kind
         dataPacks = try CondemnedList.packs(json, "packs")
         mapPacks = try CondemnedList.packs(json, "maps")
+    }
+
+    /// The same packs, at most so many a list.
+    public func parts(packCountMax: Int = CondemnedList.packCountMax) -> [CondemnedList] {
+        func parts(_ packs: [PackID]) -> [[PackID]] {
+            stride(from: 0, to: packs.count, by: packCountMax).map { Array(packs[$0..<min($0 + packCountMax, packs.count)]) }
+        }
+        if dataPacks.count + mapPacks.count <= packCountMax { return [self] }
+        return parts(dataPacks).map { CondemnedList(kind: kind, dataPacks: $0, mapPacks: []) }
+            + parts(mapPacks).map { CondemnedList(kind: kind, dataPacks: [], mapPacks: $0) }
     }
 
     fileprivate static func packs(_ json: JSONValue, _ name: String) throws(FormatError) -> [PackID] {

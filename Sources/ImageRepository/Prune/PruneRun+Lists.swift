@@ -6,18 +6,12 @@ import Storage
 
 /// Condemned lists: made, adopted, decided and carried out. Ordering 10 to 15.
 extension PruneRun {
-    /// Ordering 10: the list is durable before sessions are listed.
+    /// Ordering 10: the list is durable before sessions are listed. After one that has to wait no other part is condemned.
     func condemn(_ list: CondemnedList) throws(RepositoryError) {
-        let id = Sodium.randomID()
-        let name = ObjectName.condemned(id)
-        let early = Mutant.listsSessionsBeforeCondemning.isActive ? try repository.settleSessions() : nil
-        let object = repository.sealer.seal(list.body, repository.sealer.repositoryBinding(.condemnedList, name: name.path))
-        guard try storing({ () throws(StorageError) in try storage.claimWithReserve(name, object) }) == .created else {
-            // The reply was lost, and another maintainer has worked off the list since.
-            if try storing({ () throws(StorageError) in try storage.stat(.verdict(id)) }) != nil { return }
-            throw .invalid("\(name): the name is taken; the random generator of this machine repeats itself")
+        for part in list.parts() where report.waitsFor.isEmpty {
+            let early = Mutant.listsSessionsBeforeCondemning.isActive ? try repository.settleSessions() : nil
+            if let id = try repository.putCondemnedList(part) { try workOff(id, part, early) }
         }
-        try workOff(id, list, early)
     }
 
     /// Ordering 15. The list of another counts as one's own does: once its name is durable.

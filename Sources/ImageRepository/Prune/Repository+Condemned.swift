@@ -41,6 +41,20 @@ extension Repository {
         return found
     }
 
+    /// Ordering 10, 18b: the list is durable when this returns.
+    ///
+    /// - Returns: nil if the reply was lost, and another maintainer has worked off the list since.
+    func putCondemnedList(_ list: CondemnedList) throws(RepositoryError) -> RandomID? {
+        let id = Sodium.randomID()
+        let name = ObjectName.condemned(id)
+        let object = sealer.seal(list.body, sealer.repositoryBinding(.condemnedList, name: name.path))
+        guard try storing({ () throws(StorageError) in try storage.claimWithReserve(name, object) }) == .created else {
+            if try storing({ () throws(StorageError) in try storage.stat(.verdict(id)) }) != nil { return nil }
+            throw .invalid("\(name): the name is taken; the random generator of this machine repeats itself")
+        }
+        return id
+    }
+
     /// Nil if its signer may not condemn anything.
     private func readCondemnedList(_ id: RandomID) throws(RepositoryError) -> CondemnedList? {
         let name = ObjectName.condemned(id)

@@ -54,11 +54,7 @@ final class RepairRun {
         guard !packs.isEmpty else { return }
         let list = CondemnedList(
             kind: .damaged, dataPacks: packs.filter { $0.kind == .packs }.compactMap(\.packID), mapPacks: packs.filter { $0.kind == .maps }.compactMap(\.packID))
-        let name = ObjectName.condemned(Sodium.randomID())
-        let object = repository.sealer.seal(list.body, repository.sealer.repositoryBinding(.condemnedList, name: name.path))
-        guard try storing({ () throws(StorageError) in try storage.claim(name, object) }) == .created else {
-            throw .invalid("\(name): the name is taken; the random generator of this machine repeats itself")
-        }
+        for part in list.parts() { _ = try repository.putCondemnedList(part) }
     }
 
     /// Ordering 18c, which is 6 for packs that somebody else wrote.
@@ -125,7 +121,7 @@ final class RepairRun {
             plan.leave(item.name, item.reason, "there are too many packs to spare them all; it stays")
             return false
         }
-        if try storing({ () throws(StorageError) in try storage.claim(name, object) }) == .occupied {
+        if try storing({ () throws(StorageError) in try storage.claimWithReserve(name, object) }) == .occupied {
             guard try repository.judge(name) == .sound, try repository.readVerdict(id).sparesAll else {
                 plan.leave(
                     item.name, item.reason,
