@@ -169,7 +169,7 @@ struct SegmentFormatTests {
             keyIndex: 255, digest: RandomID([UInt8](repeating: 0, count: 16)), chunks: [.init(id: fixture.id(chunk, .map), byteCount: UInt32(chunk.count))])
         let directory = PackDirectory(kind: .map, epoch: 1, packByteCount: 1 << 20, keys: [], segments: [segment])
         let record = PackRecord(id: PackID(salt), directory: directory, isCounting: true)
-        let decoded = try unsafe sealed.withUnsafeMutableBytes { try unsafe fixture.reader(ChunkIndex()).open($0, record, 0) }
+        let decoded = try unsafe sealed.withUnsafeMutableBytes { try unsafe SegmentOpener(fixture.sealer, nil).open($0, record, 0) }
         return unsafe Array(UnsafeRawBufferPointer(start: decoded.bytes.base, count: decoded.byteCount))
     }
 

@@ -11,14 +11,14 @@ import Storage
 struct PackChecker: Sendable {
     private let repository: Repository
     private let packs: PackFile
-    private let reader: SegmentReader
+    private let opener: SegmentOpener
     private let index: ChunkIndex
 
     init(_ repository: Repository, _ index: ChunkIndex) {
         self.repository = repository
         self.index = index
         packs = PackFile(storage: repository.storage, sealer: repository.sealer, verifier: repository.verifier)
-        reader = repository.segmentReader(index)
+        opener = SegmentOpener(repository.sealer, repository.dataKeys)
     }
 
     /// What is wrong with the pack; nil if nothing is, or if it was deleted meanwhile.
@@ -52,7 +52,7 @@ struct PackChecker: Sendable {
         guard digest == segment.digest else { throw .damaged(object: record.name.path, reason: "segment \(number): its digest does not fit") }
         // Who cannot open data knows at least that it is what its writer signed.
         guard record.kind == .map || repository.dataKeys != nil else { return }
-        let decoded = unsafe try reader.open(sealed, record, number)
+        let decoded = unsafe try opener.open(sealed, record, number)
         var end = 0
         let ranges = segment.chunks.map { chunk in
             end += Int(chunk.byteCount)
