@@ -4,13 +4,12 @@ import Synchronization
 
 /// Chunk id → locations, and the table of packs they lie in. Safe to use from several threads.
 ///
-/// What is new since the local runs were written is in memory: an open-addressing table of 32-byte entries at most half full, 64
-/// bytes a chunk. The rest is in runs, mapped files that take no memory of their own. An entry keeps 128 bits of the id, and
-/// every read verifies all of it. An id may have several entries.
+/// What is new since the local runs were written is in memory, an `EntryTable`. The rest is in runs, mapped files that take no memory of
+/// their own. An entry keeps 128 bits of the id, and every read verifies all of it. An id may have several entries.
 package final class ChunkIndex: Sendable {
     private struct State {
-        var entries = [IndexEntry](repeating: .free, count: 1024)
-        var count = 0
+        /// What is in no run.
+        var entries = EntryTable()
         /// Of the packs in memory, whose ordinals follow those of the runs.
         var packs: [PackRecord] = []
         var ordinals: [PackID: UInt32] = [:]
@@ -80,7 +79,7 @@ package final class ChunkIndex: Sendable {
                 var offset: UInt32 = 0
                 for chunk in record.chunks {
                     let location = ChunkLocation(pack: ordinal, segment: UInt32(segment), offset: offset, byteCount: chunk.byteCount)
-                    ChunkIndex.insert(IndexEntry(low: chunk.id.digest.words.0, high: chunk.id.digest.words.1, location: location), &state)
+                    state.entries.insert(IndexEntry(low: chunk.id.digest.words.0, high: chunk.id.digest.words.1, location: location))
                     offset += chunk.byteCount
                 }
             }
@@ -124,12 +123,9 @@ package final class ChunkIndex: Sendable {
             numbered += run.run.entryCount
         }
         state.withLock { state in
-            let mask = state.entries.count - 1
-            var place = Int(truncatingIfNeeded: low) & mask
-            while !state.entries[place].isFree {
-                let entry = state.entries[place]
-                if entry.low == low, entry.high == high { found.append(Entry(number: numbered + place, location: entry.location)) }
-                place = (place + 1) & mask
+            _ = state.entries.firstPlace(low, high) {
+                found.append(Entry(number: numbered + $0, location: state.entries[$0]))
+                return false
             }
         }
         return found
@@ -142,10 +138,10 @@ package final class ChunkIndex: Sendable {
             for index in 0..<run.run.entryCount { body(Entry(number: numbered + index, location: run.placed(run.run.entry(index).location))) }
             numbered += run.run.entryCount
         }
-        for (place, entry) in state.withLock({ $0.entries }).enumerated() where !entry.isFree { body(Entry(number: numbered + place, location: entry.location)) }
+        state.withLock { $0.entries }.forEach { body(Entry(number: numbered + $0, location: $1)) }
     }
 
-    package var entryNumberLimit: Int { runs.reduce(0) { $0 + $1.run.entryCount } + state.withLock { $0.entries.count } }
+    package var entryNumberLimit: Int { runs.reduce(0) { $0 + $1.run.entryCount } + state.withLock { $0.entries.placeCount } }
 
     /// - Precondition: the ordinal is one that a location named.
     package func pack(_ ordinal: UInt32) -> PackRecord {
@@ -173,7 +169,7 @@ package final class ChunkIndex: Sendable {
     }
 
     /// Entries; a chunk with several locations counts several times.
-    package var chunkCount: Int { runs.reduce(0) { $0 + $1.run.entryCount } + state.withLock { $0.count } }
+    package var chunkCount: Int { runs.reduce(0) { $0 + $1.run.entryCount } + state.withLock { $0.entries.count } }
 
     /// From now on what these packs hold is stored again when it is met.
     package func discount(_ condemned: Set<PackID>) {
@@ -193,13 +189,7 @@ package final class ChunkIndex: Sendable {
 
     private func firstLocation(_ id: ChunkID, _ state: borrowing State, where matches: (ChunkLocation) -> Bool) -> ChunkLocation? {
         let (low, high) = (id.digest.words.0, id.digest.words.1)
-        let mask = state.entries.count - 1
-        var place = Int(truncatingIfNeeded: low) & mask
-        while !state.entries[place].isFree {
-            let entry = state.entries[place]
-            if entry.low == low, entry.high == high, matches(entry.location) { return entry.location }
-            place = (place + 1) & mask
-        }
+        if let place = state.entries.firstPlace(low, high, where: { matches(state.entries[$0]) }) { return state.entries[place] }
         for run in runs {
             if let location = run.run.firstLocation(low, high, where: { matches(run.placed($0)) }) { return run.placed(location) }
         }
@@ -208,24 +198,5 @@ package final class ChunkIndex: Sendable {
 
     private static func decode(_ run: Run, _ ordinal: Int, isCounting: Bool) -> PackRecord? {
         do throws(DecodingError) { return try run.run.packRecord(ordinal, isCounting: isCounting) } catch { return nil }
-    }
-
-    private static func insert(_ entry: IndexEntry, _ state: inout State) {
-        if (state.count + 1) * 2 > state.entries.count { grow(&state) }
-        place(entry, in: &state.entries)
-        state.count += 1
-    }
-
-    private static func grow(_ state: inout State) {
-        var larger = [IndexEntry](repeating: .free, count: state.entries.count * 2)
-        for entry in state.entries where !entry.isFree { place(entry, in: &larger) }
-        state.entries = larger
-    }
-
-    private static func place(_ entry: IndexEntry, in entries: inout [IndexEntry]) {
-        let mask = entries.count - 1
-        var place = Int(truncatingIfNeeded: entry.low) & mask
-        while !entries[place].isFree { place = (place + 1) & mask }
-        entries[place] = entry
     }
 }
