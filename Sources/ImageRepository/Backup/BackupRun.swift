@@ -9,15 +9,15 @@ import Threading
 
 /// One backup, from the registered session to the commit.
 final class BackupRun {
-    private let repository: Repository
+    let repository: Repository
     private let sources: [BackupSource]
-    private let options: BackupOptions
-    private let progress: ProgressCounters
+    let options: BackupOptions
+    let progress: ProgressCounters
     private let cancellation: Cancellation
-    private let host: String
-    private let startTime: String
-    private let known: SnapshotList
-    private let counters = BackupCounters()
+    let host: String
+    let startTime: String
+    let known: SnapshotList
+    let counters = BackupCounters()
     let session: WriteSession
     private var warnings: [String] = []
     private var workers: [BandWorker] = []
@@ -180,63 +180,5 @@ final class BackupRun {
             let volume = image.volumes.first, image.volumes.count == 1
         else { return nil }
         return Predecessor(snapshot: chosen.id, maps: ParentMaps(session.mapReader, volume, of: chosen.id))
-    }
-
-    // MARK: The manifest
-
-    /// One more than the highest. A snapshot that cannot be read now may be the highest, so room is left for each of them: `latest`
-    /// must not go back to an older one when it can be read again.
-    private var nextOrdinal: UInt64 {
-        let unreadable = Set(known.problems.map(\.object)).intersection(known.problems.flatMap(\.snapshots).map { "snapshots/\($0)" })
-        return (known.snapshots.map(\.manifest.ordinal).max() ?? 0) + UInt64(unreadable.count) + 1
-    }
-
-    private func makeManifest(
-        _ images: [ImageRecord], parent: SnapshotID?, unreadable: [Range<UInt64>], storedByteCount: UInt64
-    ) -> Manifest {
-        var counts = Manifest.Counters()
-        counts.imageByteCount = images.reduce(0) { $0 + $1.byteCount }
-        counts.readByteCount = progress.readByteCount.load(ordering: .relaxed)
-        counts.unreadableByteCount = unreadable.reduce(0) { $0 + UInt64($1.count) }
-        counts.chunkCount = counters.chunkCount.load(ordering: .relaxed)
-        counts.newChunkCount = counters.newChunkCount.load(ordering: .relaxed)
-        counts.newByteCount = progress.newByteCount.load(ordering: .relaxed)
-        counts.storedByteCount = storedByteCount
-        let own = known.snapshots.filter { $0.slot == repository.slot && $0.manifest.host == host }
-        let newest = own.map(\.manifest.ordinal).max()
-        return Manifest(
-            snapshot: session.id, parent: parent, host: host, machineID: repository.environment.machineID, startTime: startTime,
-            endTime: repository.timestamp, tool: repository.environment.tool, tags: options.tags, description: options.description,
-            images: images, attachments: [], counters: counts, isComplete: unreadable.isEmpty,
-            ordinal: nextOrdinal,
-            heads: own.filter { $0.manifest.ordinal == newest }.map { Manifest.Head(snapshot: $0.id, digest: $0.digest) },
-            seen: Manifest.Seen(known.snapshots.map(\.id)), keyringNumber: repository.keyrings.current.number, requiredFeatures: .none)
-    }
-}
-
-extension Manifest.Seen {
-    /// Count and digest of the sorted ids.
-    init(_ ids: [SnapshotID]) {
-        let sorted = ids.map(\.id.bytes).sorted { $0.lexicographicallyPrecedes($1) }
-        self.init(count: UInt64(ids.count), digest: ObjectDigest.of(sorted.flatMap { $0 }))
-    }
-}
-
-extension ImageRecord {
-    /// An image that is one volume.
-    fileprivate init(_ source: BackupSource, byteCount: UInt64, root: MapSlot, averageChunkByteCount: Int) {
-        let identity = source.identity
-        self.init(
-            name: identity.imageName,
-            source: Source(
-                kind: identity.kind.rawValue, path: identity.path, serialNumber: identity.serialNumber,
-                worldWideName: identity.worldWideName, model: identity.model),
-            byteCount: byteCount, logicalSectorByteCount: identity.logicalSectorByteCount,
-            physicalSectorByteCount: identity.physicalSectorByteCount, label: .null, changeTracker: .null,
-            volumes: [
-                VolumeRecord(
-                    kind: "whole", placements: [.init(offset: 0, byteCount: byteCount)], averageChunkByteCount: averageChunkByteCount,
-                    fileSystem: .null, root: root)
-            ])
     }
 }
