@@ -18,13 +18,13 @@ import Testing
     }
 
     @Test func `data is read as a whole or in part`() throws {
-        #expect(try parse(CheckCommand.self, "check").reading.data == .structure)
-        #expect(try parse(CheckCommand.self, "check", "--read-data").reading.data == .all)
-        #expect(try parse(CheckCommand.self, "check", "--read-data=5%").reading.data == .sample(percent: 5))
-        #expect(try parse(CheckCommand.self, "check", "--read-data", "--json").reading.data == .all)
+        #expect(try parse(CheckCommand.self, "check").inspection.data == .structure)
+        #expect(try parse(CheckCommand.self, "check", "--read-data").inspection.data == .all)
+        #expect(try parse(CheckCommand.self, "check", "--read-data=5%").inspection.data == .sample(percent: 5))
+        #expect(try parse(CheckCommand.self, "check", "--read-data", "--json").inspection.data == .all)
         // A value counts wherever it stands.
-        #expect(try parse(CheckCommand.self, "check", "--read-data=5%", "--quiet").reading.data == .sample(percent: 5))
-        #expect(try parse(CheckCommand.self, "check", "--read-data", "5%", "--quiet").reading.data == .sample(percent: 5))
+        #expect(try parse(CheckCommand.self, "check", "--read-data=5%", "--quiet").inspection.data == .sample(percent: 5))
+        #expect(try parse(CheckCommand.self, "check", "--read-data", "5%", "--quiet").inspection.data == .sample(percent: 5))
     }
 
     @Test func `compression is a level or none`() throws {

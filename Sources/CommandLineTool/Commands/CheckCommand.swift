@@ -12,22 +12,16 @@ struct CheckCommand: Command {
             which needs a key of role full; --read-data=5% takes packs at random.
             """)
 
-    @OptionGroup(title: "Repository")
-    var repository: RepositoryOptions
-
-    @OptionGroup(title: "Output")
-    var output: OutputOptions
-
     @OptionGroup
-    var reading: ReadDataOptions
+    var inspection: InspectionOptions
 
-    var console: Console { output.console }
+    var console: Console { inspection.output.console }
 
     func execute(_ console: Console) throws(Failure) -> ExitStatus {
-        let repository = try repository.open(console)
+        let repository = try inspection.repository.open(console)
         var options = CheckOptions()
-        options.threadCount = reading.threads
-        options.data = try reading.validData()
+        options.threadCount = inspection.threads
+        options.data = try inspection.validData()
         let checked = options
         let report = try Operation(console: console, kind: .check).run { (progress, cancellation) throws(RepositoryError) in
             try repository.check(checked, progress: progress, cancellation: cancellation)

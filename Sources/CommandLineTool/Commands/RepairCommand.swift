@@ -14,14 +14,8 @@ struct RepairCommand: Command {
             snapshot is listed byte by byte. Exit status 1: something is lost, or had to be left. May be interrupted, and run beside backups.
             """)
 
-    @OptionGroup(title: "Repository")
-    var repository: RepositoryOptions
-
-    @OptionGroup(title: "Output")
-    var output: OutputOptions
-
     @OptionGroup
-    var reading: ReadDataOptions
+    var inspection: InspectionOptions
 
     @Flag(name: [.customShort("n"), .long], help: "Only show what would be done, and what is lost.")
     var dryRun = false
@@ -29,13 +23,13 @@ struct RepairCommand: Command {
     @Flag(help: "Give up for good snapshots whose manifests are missing or damaged. Until then a prune deletes nothing.")
     var dropLostSnapshots = false
 
-    var console: Console { output.console }
+    var console: Console { inspection.output.console }
 
     func execute(_ console: Console) throws(Failure) -> ExitStatus {
-        let repository = try repository.open(console)
+        let repository = try inspection.repository.open(console)
         var options = RepairOptions()
-        options.threadCount = reading.threads
-        options.data = try reading.validData()
+        options.threadCount = inspection.threads
+        options.data = try inspection.validData()
         options.isDryRun = dryRun
         options.dropsLostSnapshots = dropLostSnapshots
         let chosen = options

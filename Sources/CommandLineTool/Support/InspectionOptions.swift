@@ -1,8 +1,14 @@
 import ArgumentParser
 import ImageRepository
 
-/// How thoroughly to look for damage.
-struct ReadDataOptions: ParsableArguments {
+/// What the commands that look for damage have in common: where, how thoroughly, and how they speak.
+struct InspectionOptions: ParsableArguments {
+    @OptionGroup(title: "Repository")
+    var repository: RepositoryOptions
+
+    @OptionGroup(title: "Output")
+    var output: OutputOptions
+
     /// The flag alone means 100%; see `Holdfast.withImpliedValues`.
     @Option(
         help: ArgumentHelp("Read and open all data; with =5%, packs at random that are such a share.", valueName: "share"))
