@@ -259,6 +259,26 @@ struct RepairTests {
         #expect(try fixture.repair().isWhole && fixture.restore(snapshot) == image)
     }
 
+    @Test(arguments: [ObjectKind.packs, .maps]) func `a pack that is read wrongly once, or cannot be read once, is not condemned`(kind: ObjectKind) throws {
+        let fixture = try RepositoryFixture(storage)
+        let snapshot = try fixture.backup(image).snapshot
+        let faulty = FaultInjectingStorage(storage)
+        let other = try RepositoryFixture(opening: faulty, like: fixture)
+        let pack = try #require(names(kind).first)
+        let before = storage.objects
+        for isUnreadable in [false, true] {
+            if isUnreadable {
+                faulty.injectNext(.fails(.failed(object: pack.path, operation: "read", reason: "injected"))) { $0 == .get(pack) }
+            } else {
+                faulty.corruptNextGet(of: pack, byteAt: 100)
+            }
+            let report = try other.repair { $0.data = .all }
+            #expect(report.steps == [] && storage.objects == before)
+            #expect(!report.isWhole && report.problems.contains { $0.object == pack.path && $0.reason.contains("second") })
+        }
+        #expect(try fixture.repair { $0.data = .all }.isWhole && fixture.restore(snapshot) == image)
+    }
+
     @Test func `a prune that is under way when its list is damaged and taken away deletes nothing`() throws {
         let fixture = try RepositoryFixture(storage)
         let first = try fixture.backup(image).snapshot

@@ -11,6 +11,11 @@ package final class FaultInjectingStorage: StorageBackend {
         let counted: CountedOperations
     }
 
+    private struct Interlude {
+        let isDue: @Sendable (StorageOperation) -> Bool
+        let body: @Sendable (StorageOperation) -> Void
+    }
+
     private struct State {
         var operations: [StorageOperation] = []
         var mutatingCount = 0
@@ -22,7 +27,8 @@ package final class FaultInjectingStorage: StorageBackend {
         var corruptions: [ObjectName: UInt64] = [:]
         /// Name to the offset of the byte that no get returns.
         var unreadable: [ObjectName: UInt64] = [:]
-        var interlude: (isDue: @Sendable (StorageOperation) -> Bool, body: @Sendable (StorageOperation) -> Void)?
+        var prelude: Interlude?
+        var interlude: Interlude?
     }
 
     private let wrapped: any StorageBackend
@@ -67,7 +73,12 @@ package final class FaultInjectingStorage: StorageBackend {
 
     /// The same for the next call that `isDue` recognises, whose name may not be known before.
     package func afterNext(where isDue: @escaping @Sendable (StorageOperation) -> Bool, _ body: @escaping @Sendable (StorageOperation) -> Void) {
-        state.withLock { $0.interlude = (isDue, body) }
+        state.withLock { $0.interlude = Interlude(isDue: isDue, body: body) }
+    }
+
+    /// When such a call is made next, `body` runs first.
+    package func beforeNext(where isDue: @escaping @Sendable (StorageOperation) -> Bool, _ body: @escaping @Sendable (StorageOperation) -> Void) {
+        state.withLock { $0.prelude = Interlude(isDue: isDue, body: body) }
     }
 
     /// Forgets the log, the positions and every fault, a crash included.
@@ -129,10 +140,11 @@ package final class FaultInjectingStorage: StorageBackend {
     private func perform<Outcome>(
         _ operation: StorageOperation, _ body: () throws(StorageError) -> Outcome
     ) throws(StorageError) -> Outcome {
+        take(\.prelude, operation)?(operation)
         switch record(operation) {
         case nil:
             let outcome = try body()
-            takeInterlude(operation)?(operation)
+            take(\.interlude, operation)?(operation)
             return outcome
         case .fails(let error):
             throw error
@@ -147,10 +159,10 @@ package final class FaultInjectingStorage: StorageBackend {
         }
     }
 
-    private func takeInterlude(_ operation: StorageOperation) -> (@Sendable (StorageOperation) -> Void)? {
+    private func take(_ interlude: WritableKeyPath<State, Interlude?>, _ operation: StorageOperation) -> (@Sendable (StorageOperation) -> Void)? {
         state.withLock { state in
-            guard let interlude = state.interlude, interlude.isDue(operation) else { return nil }
-            return state.interlude.take()?.body
+            guard state[keyPath: interlude]?.isDue(operation) == true else { return nil }
+            return state[keyPath: interlude].take()?.body
         }
     }
 

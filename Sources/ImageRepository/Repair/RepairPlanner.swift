@@ -13,8 +13,14 @@ struct RepairPlanner {
         var plan = RepairPlan()
         plan.orphans = findings.orphans
         for (name, reason) in findings.badPacks.sorted(by: { $0.key.path < $1.key.path })
-        where findings.loaded.listed[name] != nil && !findings.loaded.damaged.contains(name) {
-            plan.damagedPacks.append(RepairPlan.Item(name: name, reason: reason))
+        where !findings.loaded.damaged.contains(name) {
+            guard let info = findings.loaded.listed[name], let id = name.packID else { continue }
+            // Ordering 18a
+            if try repository.judgePack(info, id, findings.loaded.index) {
+                plan.leave(name, reason, "a second reading found nothing wrong with it, so it is not condemned; run the command again, and see whether this machine's disk, cable or memory is sound")
+            } else {
+                plan.damagedPacks.append(RepairPlan.Item(name: name, reason: reason))
+            }
         }
         for problem in findings.report.problems {
             guard problem.severity == .error else {

@@ -1,9 +1,10 @@
 import Bytes
+import Packing
 import RepositoryFormat
 import Sealing
 import Storage
 
-/// What a second look at an object shows. Nothing is taken away because of one reading, which a cable may have spoilt.
+/// What a second look at an object shows. Nothing is taken away or condemned because of one reading, which a cable may have spoilt.
 enum Judgement: Equatable {
     case sound
     case gone
@@ -41,6 +42,11 @@ extension Repository {
             default: return .unknown(error.reason)
             }
         }
+    }
+
+    /// Reads a pack again, whole. True if nothing is wrong with it, or if it has gone meanwhile.
+    func judgePack(_ info: ObjectInfo, _ id: PackID, _ index: ChunkIndex) throws(RepositoryError) -> Bool {
+        try PackChecker(self, index).problem(info, id) == nil
     }
 
     /// Whether it can be read; who may condemn is another matter.
