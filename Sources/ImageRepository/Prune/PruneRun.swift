@@ -54,6 +54,7 @@ final class PruneRun {
             try storing { () throws(StorageError) in
                 for pack in list.packs where try storage.stat(pack) != nil { return }
                 try storage.delete(.condemned(id))
+                try storage.barrier()
             }
         }
     }
