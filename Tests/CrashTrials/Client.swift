@@ -10,13 +10,16 @@ import Storage
 /// A process that works on a repository: each has a number of its own, so that later ones find it dead.
 struct Client {
     let repository: Repository
+    /// What it will not be surprised at.
+    private let damage: Damage?
 
-    init(_ repository: Repository) { self.repository = repository }
+    init(_ repository: Repository) { (self.repository, damage) = (repository, nil) }
 
     /// Nil if the key opens nothing there.
     ///
     /// - Throws: what is not about the key or about there being no repository.
-    init?(_ storage: any StorageBackend, _ key: KeyFile, processID: UInt64) throws {
+    init?(_ storage: any StorageBackend, _ key: KeyFile, processID: UInt64, _ damage: Damage? = nil) throws {
+        self.damage = damage
         do throws(RepositoryError) {
             repository = try Repository.open(on: storage, credential: .keyFile(key), environment: RepositoryFixture.environment(processID: processID))
         } catch {
@@ -49,7 +52,8 @@ struct Client {
     /// Forgotten ones too. A problem is a failure: who passes over it does nothing, and says that all went well.
     func snapshots() throws -> [Snapshot] {
         let list = try repository.snapshots(includingForgotten: true)
-        try require(list.problems.isEmpty, "\(list.problems.map { "\($0.object): \($0.reason)" })")
+        let problems = list.problems.filter { damage?.explains($0) != true }
+        try require(problems.isEmpty, "\(problems.map { "\($0.object): \($0.reason)" })")
         return list.snapshots
     }
 
@@ -66,6 +70,16 @@ struct Client {
     }
 
     func plan() throws -> PrunePlan { try repository.prunePlan(cancellation: Cancellation()) }
+
+    /// Whatever it takes, and what is lost is given up.
+    func repair(isDryRun: Bool = false) throws -> RepairReport {
+        var options = RepairOptions()
+        options.data = .all
+        options.threadCount = 1
+        options.isDryRun = isDryRun
+        options.dropsLostSnapshots = true
+        return try repository.repair(options, progress: ProgressCounters(), cancellation: Cancellation())
+    }
 
     /// With every byte of every pack.
     func problems() throws -> [Problem] {

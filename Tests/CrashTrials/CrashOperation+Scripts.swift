@@ -10,7 +10,8 @@ extension CrashOperation {
     package func makeScript() throws -> Script {
         switch self {
         case .initialize: initializing()
-        case .firstBackup, .incrementalBackup, .unchangedBackup, .backupAfterKilledBackup, .backupAfterCondemningPrune, .backupAfterDeletingPrune:
+        case .firstBackup, .incrementalBackup, .unchangedBackup, .backupAfterKilledBackup, .backupAfterCondemningPrune, .backupAfterDeletingPrune,
+            .backupAfterRepair:
             try backingUp()
         case .forget: try marking([], .forget)
         case .undelete: try marking([.forget], .undelete)
@@ -18,11 +19,12 @@ extension CrashOperation {
         case .unprotect: try marking([.protect], .unprotect)
         case .endSession: try endingSession()
         case .prune, .pruneOfSeveral, .pruneAfterKilledBackup, .pruneAfterCondemningPrune, .pruneAfterDecidingPrune, .pruneAfterDeletingPrune,
-            .pruneAfterFinishedDeletion, .pruneThatSpares, .pruneThatMerges, .twoPrunes, .forgetAndPrune:
+            .pruneAfterFinishedDeletion, .pruneAfterHealing, .pruneThatSpares, .pruneThatMerges, .twoPrunes, .forgetAndPrune:
             try pruning()
         case .addKey, .addKeyAmongSeveral: try addingKey()
         case .removeKey, .removeKeyAmongSeveral: try removingKey()
         case .changeKey, .changeKeyAmongSeveral: try changingKey()
+        case .repairOfMissingIndex, .repairOfDamagedIndex, .repairOfDamagedPacks, .repairOfDamagedRecords: try repairing()
         }
     }
 
@@ -54,12 +56,16 @@ extension CrashOperation {
                 try builder.backup(Images.third)
                 try builder.forget([first])
                 try builder.die(after: self == .backupAfterCondemningPrune ? \.isPutOfList : \.isDeletionOfPack) { try $0.prune() }
+            case .backupAfterRepair:
+                made = Images.first
+                try builder.spoil(builder.packs, hitting: [first])
+                _ = try builder.repair()
             default: break
             }
         }
         return builder.finish { [made] script in
             script.made = made
-            script.deletesNoPacks = self != .backupAfterCondemningPrune && self != .backupAfterDeletingPrune
+            script.deletesNoPacks = self != .backupAfterCondemningPrune && self != .backupAfterDeletingPrune && self != .backupAfterRepair
             script.perform = { client, _ in _ = try client?.backup(made) }
             let earlier = Set(script.contents.keys)
             script.isDone = { found in found.snapshots.contains { !earlier.contains($0.id) } }
@@ -106,6 +112,7 @@ extension CrashOperation {
     private func pruning() throws -> Script {
         var builder = try ScriptBuilder()
         let first = try builder.backup(Images.first)
+        let packs = builder.packs
         let second = try builder.backup(Images.second)
         try builder.forget([first])
         var later: [SnapshotID] = []
@@ -122,6 +129,11 @@ extension CrashOperation {
             // Something else is forgotten meanwhile.
             try builder.forget([second])
         case .pruneAfterFinishedDeletion: try builder.die(after: \.isDeletionOfList) { try $0.prune() }
+        case .pruneAfterHealing:
+            try builder.spoil(packs, hitting: [first, second])
+            _ = try builder.repair()
+            try builder.backup(Images.first)
+            builder.heal()
         case .pruneThatSpares:
             // Forgotten when it is condemned, brought back before anything is decided.
             try builder.die(after: \.isPutOfList) { try $0.prune() }
@@ -144,6 +156,34 @@ extension CrashOperation {
                 try client?.pruneWithoutWaiting()
             }
             script.isDone = { found in !found.snapshots.contains { $0.isForgotten || later.contains($0.id) } && !found.has(\.isList) }
+        }
+    }
+
+    private func repairing() throws -> Script {
+        var builder = try ScriptBuilder()
+        let first = try builder.backup(Images.first)
+        let packs = builder.packs
+        let second = try builder.backup(Images.second)
+        let third = try builder.backup(Images.third)
+        switch self {
+        case .repairOfMissingIndex: try builder.lose(builder.objects(.index), hitting: [first, second, third])
+        case .repairOfDamagedIndex: try builder.spoil(builder.objects(.index), hitting: [first, second, third])
+        case .repairOfDamagedPacks: try builder.spoil(packs, hitting: [first, second], cures: [Images.first, Images.second, Images.next])
+        default:
+            try builder.forget([first])
+            try builder.die(after: \.isPutOfList) { try $0.prune() }
+            try builder.die(after: \.isPutOfMapPack) { _ = try $0.backup(Images.lost) }
+            try builder.spoil(builder.objects(.sessions) + builder.objects(.condemned) + [.snapshot(third)], hitting: [third])
+            builder.release([third])
+        }
+        return builder.finish { script in
+            (script.secondDeathCount, script.secondStateCountMax) = (3, 4)
+            script.perform = { client, _ in
+                let report = try client?.repair()
+                let left = report?.problems.filter { $0.severity == .error }.map { "\($0.object): \($0.reason)" } ?? []
+                try require(left.isEmpty, "the repair leaves \(left)")
+            }
+            script.isDone = { found in try found.client.repair(isDryRun: true).steps.isEmpty }
         }
     }
 

@@ -1,6 +1,6 @@
 /// What is interrupted: each operation of a repository, from one or several beginnings.
 ///
-/// A new operation is a case here and its script in `Script+Operations`.
+/// A new operation is a case here and its script in `CrashOperation+Scripts`.
 package enum CrashOperation: String, CaseIterable, Sendable {
     case initialize
     case firstBackup
@@ -42,4 +42,16 @@ package enum CrashOperation: String, CaseIterable, Sendable {
     case removeKeyAmongSeveral
     case changeKey
     case changeKeyAmongSeveral
+    /// Every index object is gone: all of it is made anew from the packs.
+    case repairOfMissingIndex
+    /// Every index object is damaged.
+    case repairOfDamagedIndex
+    /// A pack of data and one of maps are damaged.
+    case repairOfDamagedPacks
+    /// The session of a killed backup, the list of a killed prune and the manifest of a snapshot are damaged.
+    case repairOfDamagedRecords
+    /// Of the image whose packs a repair has condemned: earlier snapshots are whole again.
+    case backupAfterRepair
+    /// What was damaged and condemned has been stored again.
+    case pruneAfterHealing
 }

@@ -21,6 +21,8 @@ package struct Script: Sendable {
     /// Neither it nor what came before deletes or condemns packs. Then the index names packs only that are there, and a backup after a death finds all that
     /// there is: no chunk is stored twice. After an error it may pass over what it could not read.
     var deletesNoPacks = false
+    /// What is damaged before the operation.
+    var damage: Damage?
     /// Only of `initialize`.
     var makesRepository = false
     /// Another key may open the repository afterwards, and a check may warn for ever of a key object that no keyring names.
@@ -39,7 +41,7 @@ package struct Script: Sendable {
     /// The client of the process `processID`, if there is a repository that one of the keys opens.
     func open(_ storage: any StorageBackend, processID: UInt64) throws -> Client? {
         for key in keys {
-            if let client = try Client(storage, key, processID: processID) { return client }
+            if let client = try Client(storage, key, processID: processID, damage) { return client }
         }
         return nil
     }

@@ -65,6 +65,39 @@ struct ScriptBuilder {
         _ = try attempt(script.storage, dyingAt: position)
     }
 
+    // MARK: Damage
+
+    func objects(_ kind: ObjectKind) -> [ObjectName] { script.storage.objects.keys.filter { $0.kind == kind }.sorted { $0.path < $1.path } }
+
+    /// Of both kinds.
+    var packs: [ObjectName] { objects(.packs) + objects(.maps) }
+
+    /// Turns a bit in the middle of each.
+    ///
+    /// - Parameters:
+    ///   - snapshots: those that need what is damaged.
+    ///   - cures: images whose backup brings it back, if the operation does not.
+    mutating func spoil(_ names: [ObjectName], hitting snapshots: Set<SnapshotID>, cures: [[UInt8]] = []) throws {
+        let spoilt = try names.map { name in
+            var bytes = try script.storage.get(name, byteCountMax: 1 << 30)
+            bytes[bytes.count / 2] ^= 0x10
+            script.storage.overwrite(name, with: bytes)
+            return bytes
+        }
+        script.damage = Damage(objects: Set(names.map(\.path)), snapshots: snapshots, bytes: spoilt, cures: cures)
+    }
+
+    /// As `spoil`, and nothing of them is left.
+    mutating func lose(_ names: [ObjectName], hitting snapshots: Set<SnapshotID>) throws {
+        for name in names { try script.storage.delete(name) }
+        script.damage = Damage(objects: Set(names.map(\.path)), snapshots: snapshots)
+    }
+
+    func repair() throws -> RepairReport { try client.repair() }
+
+    /// Nothing of the damage is left.
+    mutating func heal() { script.damage = nil }
+
     /// Open sessions, as a maintainer finds them.
     func openSessions() throws -> [SessionID] { try client.repository.openSessions().map(\.id) }
 
