@@ -13,6 +13,8 @@ package enum Mutant: String, CaseIterable, Sendable {
     case deletesIndexBeforeMerging, mergesFromStaleListing, marksFinalAfterRemark, endsProtected, passesOverUnreadable, acceptsFewerSnapshots
     // Repacking
     case copiesUnverified, condemnsUncopied, keepsUnreadCopy, forgetsOpenedChunks, mixesUpKeys
+    // Repairs
+    case takesAwayUncopied, takesListWithoutVerdict, condemnsAtFirstSight
     // Keys
     case deletesKeyBeforeKeyring
 

@@ -16,7 +16,7 @@ struct RepairPlanner {
         where !findings.loaded.damaged.contains(name) {
             guard let info = findings.loaded.listed[name], let id = name.packID else { continue }
             // Ordering 18a
-            if try repository.judgePack(info, id, findings.loaded.index) {
+            if !Mutant.condemnsAtFirstSight.isActive, try repository.judgePack(info, id, findings.loaded.index) {
                 plan.leave(name, reason, "a second reading found nothing wrong with it, so it is not condemned; run the command again, and see whether this machine's disk, cable or memory is sound")
             } else {
                 plan.damagedPacks.append(RepairPlan.Item(name: name, reason: reason))

@@ -78,13 +78,13 @@ final class RepairRun {
     /// Ordering 18d: a copy that is durable, then what must be certain before it goes, then it goes.
     private func quarantine(_ item: RepairPlan.Item) throws(RepositoryError) -> Bool {
         try cancellation.check()
-        guard try copy(item) else { return false }
+        if !Mutant.takesAwayUncopied.isActive, try !copy(item) { return false }
         if let id = item.name.sessionID {
             // The session object goes with it.
             _ = try repository.abort(id, reason: "its session object was damaged")
             return true
         }
-        if let id = item.name.condemnedID, try !spareAll(id, item) { return false }
+        if let id = item.name.condemnedID, !Mutant.takesListWithoutVerdict.isActive, try !spareAll(id, item) { return false }
         try storing { () throws(StorageError) in try storage.delete(item.name) }
         return true
     }
