@@ -123,6 +123,21 @@ import Testing
         #expect(try storage.put(.keyring(0), [1]) == .created)
     }
 
+    @Test(arguments: [EIO, ENOSPC, EDQUOT], [true, false])
+    func `a write that fails, at once or half way, names nothing and leaves nothing`(code: Int32, isHalfWay: Bool) throws {
+        _ = try preparedStorage()
+        var calls = recorded.calls()
+        calls.write = { descriptor, bytes, offset throws(ErrorNumber) in
+            guard isHalfWay, offset == 0 else { throw ErrorNumber(code: code) }
+            return try FileCalls.live.write(descriptor, bytes.extracting(first: 1), offset)
+        }
+        let storage = LocalStorage(path: "\(folder.path)/repository", calls: calls)
+        let error = #expect(throws: StorageError.self) { try storage.put(.keyring(0), [1, 2, 3]) }
+        #expect(error.map(isFailed) == (code == EIO))
+        #expect(!recorded.order.contains(.synchronizeData) && !recorded.order.contains(.link))
+        #expect(try entries(of: "\(storage.place)/keyring").isEmpty)
+    }
+
     @Test func `after a folder could not be made durable no later barrier says that it is`() throws {
         let storage = try preparedStorage()
         #expect(try storage.put(.keyring(0), [1]) == .created)
