@@ -237,6 +237,34 @@ struct DeletionOrderTests {
     }
 }
 
+extension DeletionOrderTests {
+    @Test func `a manifest whose commit is repeated after it was pruned brings nothing back`() throws {
+        let fixture = try RepositoryFixture(storage)
+        let kept = try fixture.backup(old).snapshot
+        let (writer, calls) = try watched(fixture)
+        let prunedCount = Mutex(0)
+        calls.beforeNext(where: \.isPutOfManifest) {
+            // The reply is lost, and before the same bytes are put again the snapshot comes to its end.
+            calls.inject(.replyLost(.unavailable(object: "storage", reason: "injected")), at: calls.operationCount)
+            calls.beforeNext(where: \.isPutOfManifest) {
+                do {
+                    let made = try #require(try fixture.repository.snapshots().snapshots.first { $0.id != kept.id })
+                    try fixture.repository.mark([made], .forget)
+                    let count = try prune(fixture).snapshotCount
+                    prunedCount.withLock { $0 = count }
+                } catch { Issue.record(error) }
+            }
+        }
+        let snapshot = try writer.backup(new).snapshot
+        #expect(prunedCount.withLock { $0 } == 1)
+        #expect(try fixture.repository.snapshots(includingForgotten: true).snapshots.map(\.id) == [kept.id])
+        try expectSound(fixture, [(kept, old)])
+        _ = try prune(fixture)
+        #expect(storage.objects[.snapshot(snapshot.id)] == nil && storage.objects[.session(snapshot.id)] == nil)
+        try expectSound(fixture, [(kept, old)])
+    }
+}
+
 extension ObjectName {
     fileprivate var isCondemnedList: Bool { condemnedID != nil }
 }

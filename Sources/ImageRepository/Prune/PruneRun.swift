@@ -75,6 +75,9 @@ final class PruneRun {
             try condemn(CondemnedList(kind: .prune, dataPacks: planned.deletedDataPacks, mapPacks: planned.deletedMapPacks))
         } else if !planned.plan.snapshots.isEmpty {
             try finishSnapshots()
+        } else {
+            // Left by a prune that was cut off, or put again by a backup whose reply was lost.
+            try deleteFinishedManifests()
         }
         guard report.waitsFor.isEmpty else { return false }
         guard !planned.repacked.isEmpty else { return planned.plan.isShortOfRoom && planned.plan.deleted.count > 0 }
