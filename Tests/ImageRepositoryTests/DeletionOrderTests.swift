@@ -98,7 +98,7 @@ struct DeletionOrderTests {
         let (begin, hasRead, isPruned) = (Gate(), Gate(), Gate())
         let waiting = Mutex(0)
         let snapshot = Mutex<Snapshot?>(nil)
-        calls.beforeNext(where: \.isPutOfList) {
+        calls.beforeNext(where: \.isPutOfList) { _ in
             begin.open()
             hasRead.pass()
         }
@@ -164,7 +164,7 @@ struct DeletionOrderTests {
         let list = try condemn(packs, fixture)
         // This one finds that all is needed, and dies.
         let (dying, lastCalls) = try watched(fixture)
-        lastCalls.afterNext(where: \.isPutOfVerdict) { lastCalls.inject(.crashBefore, at: lastCalls.operationCount) }
+        lastCalls.afterNext(where: \.isPutOfVerdict) { _ in lastCalls.inject(.crashBefore, at: lastCalls.operationCount) }
         #expect(throws: RepositoryError.self) { try workOff(list, dying) }
         try fixture.repository.mark([first], .forget)
         // This one finds that nothing is needed. Meanwhile the list is worked off as was decided, and a backup counts on what was spared.
@@ -221,7 +221,7 @@ struct DeletionOrderTests {
         let kept = try fixture.backup(old).snapshot
         let (writer, calls) = try watched(fixture)
         let prunedCount = Mutex(0)
-        calls.afterNext(where: \.isPutOfManifest) {
+        calls.afterNext(where: \.isPutOfManifest) { _ in
             do {
                 let made = try #require(try fixture.repository.snapshots().snapshots.first { $0.id != kept.id })
                 try fixture.repository.mark([made], .forget)
@@ -243,10 +243,10 @@ extension DeletionOrderTests {
         let kept = try fixture.backup(old).snapshot
         let (writer, calls) = try watched(fixture)
         let prunedCount = Mutex(0)
-        calls.beforeNext(where: \.isPutOfManifest) {
+        calls.beforeNext(where: \.isPutOfManifest) { _ in
             // The reply is lost, and before the same bytes are put again the snapshot comes to its end.
             calls.inject(.replyLost(.unavailable(object: "storage", reason: "injected")), at: calls.operationCount)
-            calls.beforeNext(where: \.isPutOfManifest) {
+            calls.beforeNext(where: \.isPutOfManifest) { _ in
                 do {
                     let made = try #require(try fixture.repository.snapshots().snapshots.first { $0.id != kept.id })
                     try fixture.repository.mark([made], .forget)
