@@ -82,6 +82,32 @@ public struct SessionRecord: Equatable, Sendable {
     }
 }
 
+/// A sign of life of a session, `sessions/<id>.<n>`. Section: Specs/format/records.md.
+public struct Heartbeat: Equatable, Sendable {
+    public var session: SessionID
+    public var number: UInt64
+    /// RFC 3339, UTC.
+    public var time: String
+
+    public init(session: SessionID, number: UInt64, time: String) {
+        self.session = session
+        self.number = number
+        self.time = time
+    }
+
+    public var body: [UInt8] {
+        let json: JSONValue = ["session_id": .string(session.hexadecimal), "number": .count(number), "time": .string(time)]
+        return json.encoded
+    }
+
+    public init(body: some Collection<UInt8>) throws(FormatError) {
+        let json = try JSONValue(parsing: body)
+        session = SessionID(try json.randomID("session_id"))
+        number = try json.count("number", limit: UInt64(Int64.max))
+        time = try json.string("time")
+    }
+}
+
 /// Packs that writers must no longer count on, `condemned/<id>`. Section: Specs/format/records.md.
 public struct CondemnedList: Equatable, Sendable {
     public enum Kind: String, Sendable {

@@ -83,6 +83,7 @@ public struct ObjectName: Hashable, Sendable, CustomStringConvertible {
     public static func key(_ id: SlotID) -> ObjectName { ObjectName(.keys, id.hexadecimal) }
     public static func snapshot(_ id: SnapshotID) -> ObjectName { ObjectName(.snapshots, id.hexadecimal) }
     public static func session(_ id: SessionID) -> ObjectName { ObjectName(.sessions, id.hexadecimal) }
+    public static func heartbeat(_ id: SessionID, _ number: UInt64) -> ObjectName { ObjectName(.sessions, "\(id.hexadecimal).\(number)") }
     public static func condemned(_ id: RandomID) -> ObjectName { ObjectName(.condemned, id.hexadecimal) }
     public static func verdict(_ id: RandomID) -> ObjectName { ObjectName(.condemned, "\(id.hexadecimal).verdict") }
     public static func awaitedSessions(_ list: RandomID) -> ObjectName { ObjectName(.condemned, "\(list.hexadecimal).sessions") }

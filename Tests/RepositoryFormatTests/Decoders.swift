@@ -49,6 +49,7 @@ struct Decoder: Sendable, CustomTestStringConvertible {
         var samples = Samples(seed: 2)
         let mark = Mark(kind: .protect, snapshot: SnapshotID(samples.id()), number: 12, time: "2026-03-01T12:00:00Z")
         let session = SessionRecord(kind: "backup", host: "h", machineID: "m", processID: 4711, startTime: "2026-03-01T12:00:00Z", tool: "t")
+        let heartbeat = Heartbeat(session: SessionID(samples.id()), number: 3, time: "2026-03-01T12:00:00Z")
         let condemned = CondemnedList(kind: .prune, dataPacks: [PackID(samples.digest())], mapPacks: [PackID(samples.digest())])
         let awaited = AwaitedSessions(sessions: [SessionID(samples.id()), SessionID(samples.id())])
         let abort = AbortRecord(session: SessionID(samples.id()), reason: "silent", time: "2026-03-01T12:00:00Z")
@@ -59,6 +60,7 @@ struct Decoder: Sendable, CustomTestStringConvertible {
             Decoder(name: "manifest", sample: samples.manifest().body, isCanonical: false) { try Manifest(body: $0).body },
             Decoder(name: "mark", sample: mark.body, isCanonical: false) { try Mark(body: $0).body },
             Decoder(name: "session", sample: session.body, isCanonical: false) { try SessionRecord(body: $0).body },
+            Decoder(name: "heartbeat", sample: heartbeat.body, isCanonical: false) { try Heartbeat(body: $0).body },
             Decoder(name: "condemned list", sample: condemned.body, isCanonical: false) { try CondemnedList(body: $0).body },
             Decoder(name: "awaited sessions", sample: awaited.body, isCanonical: false) { try AwaitedSessions(body: $0).body },
             Decoder(name: "abort record", sample: abort.body, isCanonical: false) { try AbortRecord(body: $0).body },

@@ -35,7 +35,7 @@ struct ForgetCommand: Command {
     var prune = false
 
     @OptionGroup(title: "With --prune")
-    var repack: RepackOptions
+    var pruning: PruningOptions
 
     @Flag(help: "Print one JSON object a line, as Specs/json.md describes.")
     var json = false
@@ -47,7 +47,7 @@ struct ForgetCommand: Command {
             throw ValidationError("Say what to keep, such as --keep-daily 7 --keep-monthly 12, or name the snapshots to forget.")
         }
         if dryRun, prune { throw ValidationError("--dry-run shows what would be forgotten, and “holdfast prune --dry-run” what a prune would delete; --prune has no place beside it.") }
-        if !repack.isEmpty, !prune { throw ValidationError("--max-unused and --max-repack are for a prune; add --prune.") }
+        if !pruning.isEmpty, !prune { throw ValidationError("--max-unused and --max-repack are for a prune; add --prune.") }
         if !snapshots.isEmpty, !retention.policy.isEmpty || retention.groupBy != nil {
             throw ValidationError("Name snapshots, or give a policy; not both.")
         }
@@ -61,7 +61,7 @@ struct ForgetCommand: Command {
                 console.warn("nothing was pruned, because of what is reported above")
                 return status
             }
-            return try PruneText.prune(repository, repack.options, console)
+            return try PruneText.prune(repository, pruning.options, console)
         }
         return status
     }

@@ -14,14 +14,14 @@ struct PruneCommand: Command {
 
             Backups may run meanwhile. Packs are condemned before they are deleted: backups that begin later do not count on them, and those that ran at this moment are \
             waited for. Where there are any, the prune stops, and says which: prune again when they have ended, or end one that hangs with “holdfast sessions --end”. \
-            Sessions of this machine whose process is gone are ended at once. A prune may be interrupted at any moment; the next one goes on.
+            Sessions of this machine whose process is gone are ended at once, others of which its prunes have heard nothing for a day by the next prune. A prune may be interrupted at any moment; the next one goes on.
             """)
 
     @OptionGroup(title: "Repository")
     var repository: RepositoryOptions
 
     @OptionGroup
-    var repack: RepackOptions
+    var pruning: PruningOptions
 
     @Flag(name: [.customShort("n"), .long], help: "Only show what would be deleted, repacked and kept.")
     var dryRun = false
@@ -34,12 +34,12 @@ struct PruneCommand: Command {
     func execute(_ console: Console) throws(Failure) -> ExitStatus {
         let repository = try repository.open(console)
         if dryRun {
-            let plan = try Operation(console: console, kind: .prune).run { _, cancellation throws(RepositoryError) in try repository.prunePlan(repack.options, cancellation: cancellation) }
+            let plan = try Operation(console: console, kind: .prune).run { _, cancellation throws(RepositoryError) in try repository.prunePlan(pruning.options, cancellation: cancellation) }
             console.print(PruneText.lines(plan))
             console.note("Nothing was done.")
             console.print(json: PruneText.json(plan))
             return .done
         }
-        return try PruneText.prune(repository, repack.options, console)
+        return try PruneText.prune(repository, pruning.options, console)
     }
 }

@@ -26,7 +26,7 @@ struct SessionsCommand: Command {
         if let ended { return try end(ended, sessions, repository, console) }
         if sessions.isEmpty { console.note("No session runs, and none was cut off.") }
         for session in sessions {
-            console.print(PruneText.line(session) + (session.isGone ? " (its process is gone)" : ""))
+            console.print(PruneText.line(session) + (session.isGone ? " (its process is gone)" : PruneText.silence(session)))
             console.print(json: ["type": "session", "session": PruneText.json(session)])
         }
         return .done

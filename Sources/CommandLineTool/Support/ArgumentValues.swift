@@ -37,6 +37,21 @@ enum ArgumentValues {
         case level(Int)
     }
 
+    /// `90m`, `24h`, `3d`; `never`.
+    static func silence(_ text: String) throws -> Silence {
+        if text == "never" { return .never }
+        let units: [Character: Int64] = ["m": 60, "h": 3600, "d": 86_400]
+        guard let unit = text.last.flatMap({ units[$0] }), let count = Int64(text.dropLast()), (1...10_000).contains(count), count * unit >= 3600 else {
+            throw ValidationError("“\(text)” is no such time; write 90m, 24h, 3d or never. An hour is the least, as a backup gives a sign of life every ten minutes.")
+        }
+        return .seconds(count * unit)
+    }
+
+    enum Silence: Equatable {
+        case never
+        case seconds(Int64)
+    }
+
     static func snapshotCount(_ text: String) throws -> Int {
         guard let count = Int(text), count >= 0 else { throw ValidationError("“\(text)” is no number of snapshots.") }
         return count

@@ -15,10 +15,11 @@ enum PruneText {
         if report.deleted.count > 0 { done.append("\(text(report.deleted)) deleted") }
         if report.sparedPackCount > 0 { done.append("\(count(report.sparedPackCount, "pack")) spared, as a backup has come to need them") }
         if !done.isEmpty { console.print(done.joined(separator: "; ") + ".") }
-        for session in report.waitsFor { console.print("waits for \(line(session))") }
+        for session in report.waitsFor { console.print("waits for \(line(session))\(silence(session))") }
         if !report.waitsFor.isEmpty {
             let waiting = report.deleted.count == 0 ? "Nothing was deleted yet" : "Packs that they may need wait"
             console.note("\(waiting). Prune again when these sessions have ended, or end one that hangs with “holdfast sessions --end ID”.")
+            if let seconds = options.silentAfter { console.note("One of which prunes of this machine hear nothing for \(hours(seconds)) is ended by the next.") }
         } else if done.isEmpty {
             console.note("Nothing to delete.")
         }
@@ -56,10 +57,18 @@ enum PruneText {
         "\(SnapshotText.short(session.id)): \(session.record.kind) on \(session.record.host), process \(session.record.processID), since \(TimeText.short(session.record.startTime)) UTC"
     }
 
+    /// What is worth telling of it: a backup gives a sign of life every ten minutes.
+    static func silence(_ session: OpenSession) -> String {
+        session.silentSeconds >= 3600 ? " (nothing heard of it for \(hours(session.silentSeconds)))" : ""
+    }
+
+    private static func hours(_ seconds: Int64) -> String { count(Int(seconds / 3600), "hour") }
+
     static func json(_ session: OpenSession) -> JSONValue {
         [
             "id": .string(session.id.hexadecimal), "kind": .string(session.record.kind), "host": .string(session.record.host),
             "process_id": .count(session.record.processID), "start_time": .string(session.record.startTime), "tool": .string(session.record.tool), "gone": .bool(session.isGone),
+            "silent_seconds": .count(session.silentSeconds),
         ]
     }
 

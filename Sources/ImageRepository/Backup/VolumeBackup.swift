@@ -89,6 +89,7 @@ struct VolumeBackup {
                 try tree.append(kind, count: bandCount) { bytes throws(RepositoryError) in try storeNode(bytes) }
             }
             try session.indexOnTheWay()
+            session.heartbeat.beat()
         }
     }
 

@@ -27,6 +27,9 @@ final class WriteSession {
     /// order, so a small cache does.
     let mapReader: SegmentReader
 
+    /// Used by the collecting thread alone.
+    let heartbeat: SessionHeartbeat
+
     private let repository: Repository
     private var pending: [IndexDocument.Pack]
     private var storage: any StorageBackend { repository.storage }
@@ -36,6 +39,7 @@ final class WriteSession {
         let early = Mutant.registersAfterReading.isActive ? try repository.loadIndex(adoptsOrphans: true) : nil
         // Ordering 3: the session is durable before condemned lists, index and packs are read.
         id = try WriteSession.register(repository, kind: kind)
+        heartbeat = SessionHeartbeat(repository, id)
         let loaded: LoadedIndex
         do throws(RepositoryError) {
             loaded = if let early { early } else { try repository.loadIndex(adoptsOrphans: true) }
@@ -117,6 +121,7 @@ final class WriteSession {
             guard case .storage(.notFound) = error, try repository.readMarks().states[id]?.isFinal == true else { throw error }
         }
         // Ordering 8. A session object that stays behind does no harm, so a failure here does not undo the commit.
+        heartbeat.stop()
         do throws(StorageError) { try storage.delete(.session(id)) } catch {}
         return (manifest, ObjectDigest.of(object))
     }
@@ -129,6 +134,7 @@ final class WriteSession {
         } catch {
             // The first failure is what the caller reports; what is not indexed the next session adopts.
         }
+        heartbeat.stop()
         do throws(RepositoryError) {
             try abort(reason: "the backup did not finish")
         } catch {

@@ -5,6 +5,9 @@ public struct PruneOptions: Sendable {
     /// Bytes that are copied at most, beside packs that need no copying; nil for as many as it takes.
     public var repackByteCountMax: UInt64?
 
+    /// Seconds without a sign of life, seen by prunes of this machine, after which a session is ended; nil for never.
+    public var silentAfter: Int64? = 24 * 3600
+
     public init() {}
 
     /// Packs smaller than this part of the usual size are small.

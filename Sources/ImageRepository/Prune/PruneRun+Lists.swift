@@ -9,7 +9,7 @@ extension PruneRun {
     /// Ordering 10: the list is durable before sessions are listed. After one that has to wait no other part is condemned.
     func condemn(_ list: CondemnedList) throws(RepositoryError) {
         for part in list.parts() where report.waitsFor.isEmpty {
-            let early = Mutant.listsSessionsBeforeCondemning.isActive ? try repository.settleSessions() : nil
+            let early = Mutant.listsSessionsBeforeCondemning.isActive ? try repository.settleSessions(silentAfter: options.silentAfter) : nil
             if let id = try repository.putCondemnedList(part) { try workOff(id, part, early) }
         }
     }
@@ -25,7 +25,7 @@ extension PruneRun {
     private func workOff(_ id: RandomID, _ list: CondemnedList, _ early: [OpenSession]? = nil) throws(RepositoryError) {
         try cancellation.check()
         // Ordering 10, 15
-        let running = if let early { early } else { try repository.sessionsAwaited(by: id) }
+        let running = if let early { early } else { try repository.sessionsAwaited(by: id, silentAfter: options.silentAfter) }
         guard running.isEmpty || Mutant.waitsForNobody.isActive else {
             report.wait(for: running)
             return

@@ -10,7 +10,7 @@ final class PruneRun {
     private static let roundCountMax = 64
 
     let repository: Repository
-    private let options: PruneOptions
+    let options: PruneOptions
     let cancellation: Cancellation
     var report = PruneReport()
     var storage: any StorageBackend { repository.storage }
@@ -28,7 +28,7 @@ final class PruneRun {
         for (id, list) in try openLists().lists where list.kind == .prune { try adopt(id, list) }
         try dropStrayRecords()
         // What a dead session left is nobody's from here on.
-        _ = try repository.settleSessions()
+        _ = try repository.settleSessions(silentAfter: options.silentAfter)
         for _ in 0..<PruneRun.roundCountMax where report.waitsFor.isEmpty {
             guard try round() else { break }
         }

@@ -9,16 +9,19 @@ public struct OpenSession: Sendable {
     public let record: SessionRecord
     /// It ran on this machine, and its process does so no more.
     public let isGone: Bool
+    /// Seconds, by the clock of this machine, since it saw for the first time the last sign of life; 0 when it looks for the first time.
+    public internal(set) var silentSeconds: Int64 = 0
 }
 
 extension Repository {
     /// All sessions without an occupied slot.
     public func openSessions() throws(RepositoryError) -> [OpenSession] {
         var found: [OpenSession] = []
-        for (id, _) in try listSessions() where try !isOccupied(id) {
+        let listing = try listSessions()
+        for (id, _) in listing.sessions where try !isOccupied(id) {
             if let session = try readSession(id) { found.append(session) }
         }
-        return found.sorted { ($0.record.startTime, $0.id.hexadecimal) < ($1.record.startTime, $1.id.hexadecimal) }
+        return listen(to: found, listing).sorted { ($0.record.startTime, $0.id.hexadecimal) < ($1.record.startTime, $1.id.hexadecimal) }
     }
 
     /// Ends a session, so that it can never commit. Its process notices when it tries, and fails.
@@ -36,8 +39,8 @@ extension Repository {
     }
 
     /// Ordering 10 and 15: the sessions that run and may not have read this list.
-    func sessionsAwaited(by list: RandomID) throws(RepositoryError) -> [OpenSession] {
-        let running = try settleSessions()
+    func sessionsAwaited(by list: RandomID, silentAfter: Int64?) throws(RepositoryError) -> [OpenSession] {
+        let running = try settleSessions(silentAfter: silentAfter)
         let name = ObjectName.awaitedSessions(list)
         if let awaited = try readAwaitedSessions(name) {
             for id in awaited where !running.contains(where: { $0.id == id }) {
@@ -71,20 +74,61 @@ extension Repository {
     }
 
     /// Ordering 10: every session gets its slot occupied, or is returned as one that still runs.
-    func settleSessions() throws(RepositoryError) -> [OpenSession] {
+    ///
+    /// - Parameter silentAfter: seconds of silence after which a session is ended; nil for never.
+    func settleSessions(silentAfter: Int64?) throws(RepositoryError) -> [OpenSession] {
         var running: [OpenSession] = []
-        for (id, name) in try listSessions() {
+        let listing = try listSessions()
+        for (id, name) in listing.sessions {
             if try isOccupied(id) {
                 try storing { () throws(StorageError) in try storage.delete(name) }
             } else if let session = try readSession(id) {
                 if session.isGone { _ = try abort(id, reason: "its process runs no more") } else { running.append(session) }
             }
         }
+        running = listen(to: running, listing)
+        if let silentAfter {
+            for session in running where session.silentSeconds >= silentAfter {
+                _ = try abort(session.id, reason: "nothing was heard of it for \(session.silentSeconds) s")
+            }
+            running.removeAll { $0.silentSeconds >= silentAfter }
+        }
+        let ids = Set(running.map(\.id))
+        for (id, names) in listing.heartbeats where !ids.contains(id) {
+            try storing { () throws(StorageError) in for name in names { try storage.delete(name) } }
+        }
         return running
     }
 
-    private func listSessions() throws(RepositoryError) -> [(SessionID, ObjectName)] {
-        try storing { () throws(StorageError) in try storage.list(.sessions) }.compactMap { info in SessionID(hexadecimal: info.name.leaf).map { ($0, info.name) } }
+    private struct SessionListing {
+        var sessions: [(id: SessionID, name: ObjectName)] = []
+        var heartbeats: [SessionID: [ObjectName]] = [:]
+        /// One more than the number of the last heartbeat.
+        var heartbeatCounts: [SessionID: UInt64] = [:]
+    }
+
+    private func listSessions() throws(RepositoryError) -> SessionListing {
+        var listing = SessionListing()
+        for name in try storing({ () throws(StorageError) in try storage.list(.sessions) }).map(\.name) {
+            let parts = name.leaf.split(separator: ".", omittingEmptySubsequences: false)
+            guard let first = parts.first, let id = SessionID(hexadecimal: first) else { continue }
+            if parts.count == 1 { listing.sessions.append((id, name)) }
+            guard parts.count == 2, let number = UInt64(parts[1]), number < UInt64(Int64.max) else { continue }
+            listing.heartbeats[id, default: []].append(name)
+            listing.heartbeatCounts[id] = max(listing.heartbeatCounts[id] ?? 0, number + 1)
+        }
+        return listing
+    }
+
+    /// Notes for how long each of them was silent.
+    private func listen(to sessions: [OpenSession], _ listing: SessionListing) -> [OpenSession] {
+        let counts = Dictionary(uniqueKeysWithValues: sessions.map { ($0.id, listing.heartbeatCounts[$0.id] ?? 0) })
+        let silence = SilenceLog(repository: id, folder: environment.stateFolder).look(counts, now: environment.now())
+        return sessions.map { session in
+            var session = session
+            session.silentSeconds = silence[session.id] ?? 0
+            return session
+        }
     }
 
     private func isOccupied(_ id: SessionID) throws(RepositoryError) -> Bool {
