@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from support.campaign import SEED, Beginning, choose, for_each, require_bytes
+from support.campaign import SEED, Beginning, choose, for_each
 from support.images import MIB, make_image, random_bytes
 from support.program import Program
 from support.repository import Repository
@@ -22,8 +22,7 @@ WORDS = {"EIO": ("input/output",), "ENOSPC": ("no space",), "EDQUOT": ("no space
 @pytest.mark.parametrize("command", ["backup", "prune", "forget"])
 def test_a_call_that_fails_loses_nothing_and_is_told(holdfast: Program, memory_path: Path, command: str, error: str) -> None:
     beginning = Beginning.make(holdfast, memory_path / "beginning", SEED + 100)
-    arguments = {"backup": ["backup", "--json", "--threads", "1", beginning.image], "prune": ["prune", "--json"],
-                 "forget": ["forget", "--keep-last", "1", "--prune", "--json"]}[command]
+    arguments = beginning.arguments(command)
     points = changing_calls(beginning.copy(memory_path / "counted"), memory_path / "strace.log", *arguments)
     shutil.rmtree(memory_path / "counted")
 
@@ -35,13 +34,7 @@ def test_a_call_that_fails_loses_nothing_and_is_told(holdfast: Program, memory_p
         assert outcome.status in (0, 1), f"{what}: status {outcome.status}: {outcome.text}"
         if outcome.status == 1:
             assert any(word in outcome.errors.lower() for word in WORDS[error]), f"{what}: it does not say why: {outcome.text}"
-        ids = beginning.require_kept(repository, what)
-        if command == "backup":
-            new = [snapshot for snapshot in ids if snapshot not in before]
-            # An error after the commit leaves a snapshot that nobody was told of.
-            assert len(new) <= 1 and (new or outcome.status != 0), f"{what}: an acknowledged snapshot is lost"
-            for snapshot in new:
-                require_bytes(repository, snapshot, beginning.image.read_bytes(), what)
+        beginning.require_kept_after(repository, command, outcome, before, what)
         beginning.require_goes_on(repository, what)
         return "failed" if outcome.status else "succeeded"
 

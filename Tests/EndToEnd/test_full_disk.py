@@ -60,7 +60,6 @@ def test_a_repository_on_a_full_disk_loses_nothing_and_goes_on_when_there_is_roo
 def test_at_every_fill_level_nothing_is_lost(holdfast: Program, memory_path: Path, cleanup: ExitStack, command: str) -> None:
     beginning = Beginning.make(holdfast, memory_path / "beginning", SEED + 200)
     folder = cleanup.enter_context(small_ext4(memory_path / "small.backing", DISK_BYTE_COUNT, memory_path / "small"))
-    arguments = {"backup": ["backup", "--json", beginning.image], "forget": ["forget", "--keep-last", "1", "--prune", "--json"], "prune": ["prune", "--json"]}[command]
     count = min(LEVEL_COUNT, LEVEL_RANGES[command] // KIB)
     levels = [number * LEVEL_RANGES[command] // max(1, count - 1) for number in range(count)]
     counts: Counter[str] = Counter()
@@ -69,16 +68,15 @@ def test_at_every_fill_level_nothing_is_lost(holdfast: Program, memory_path: Pat
         repository = beginning.copy(memory_path / "trial", folder / "repository")
         junk = fill(folder, left)
         before = repository.snapshot_ids()
-        outcome = repository.run(*arguments)
+        outcome = repository.run(*beginning.arguments(command))
         assert outcome.status in (0, 1), f"{what}: {outcome.text}"
         assert outcome.status == 0 or "no space is left" in outcome.errors, f"{what}: it does not say why: {outcome.text}"
         if PRUNE_ALWAYS_SUCCEEDS and command != "backup":
             assert outcome.status == 0 and outcome.of_type("summary")[-1]["deleted_byte_count"] > 0, f"{what}: {outcome.text}"
         counts["done" if outcome.status == 0 else "full"] += 1
         # While the disk is full, too, everything is read.
-        ids = beginning.require_kept(repository, what)
-        if command == "backup":
-            assert len(ids) == len(before) + (outcome.status == 0), f"{what}: {before}, {ids}: {outcome.text}"
+        new = beginning.require_kept_after(repository, command, outcome, before, what)
+        assert len(new) == (outcome.status == 0 and command == "backup"), f"{what}: {new}: {outcome.text}"
         junk.unlink()
         beginning.require_goes_on(repository, what)
         shutil.rmtree(repository.folder)

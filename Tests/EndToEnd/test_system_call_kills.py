@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from support.campaign import SEED, Beginning, choose, for_each, require_bytes
+from support.campaign import SEED, Beginning, choose, for_each
 from support.images import MIB, make_image
 from support.program import Program
 from support.repository import Repository
@@ -22,8 +22,7 @@ def test_a_command_killed_at_any_system_call_loses_nothing(holdfast: Program, me
     killed = acknowledged = round_number = point_count = 0
     while killed < KILL_COUNT:
         beginning = Beginning.make(holdfast, memory_path / f"round{round_number}", SEED + 10 * round_number)
-        arguments = {"backup": ["backup", "--json", "--threads", "1", beginning.image], "prune": ["prune", "--json"],
-                     "forget": ["forget", "--keep-last", "1", "--prune", "--json"]}[command]
+        arguments = beginning.arguments(command)
         points = changing_calls(beginning.copy(memory_path / "counted"), memory_path / "strace.log", *arguments)
         shutil.rmtree(memory_path / "counted")
         point_count = len(points)
@@ -33,12 +32,7 @@ def test_a_command_killed_at_any_system_call_loses_nothing(holdfast: Program, me
             what = f"{command} killed at {point[0]} {point[1]} (seed {SEED}, round {round_number})"
             before = repository.snapshot_ids()
             outcome = run_killed(repository, *point, *arguments)
-            ids = beginning.require_kept(repository, what)
-            if command == "backup":
-                new = [snapshot for snapshot in ids if snapshot not in before]
-                assert len(new) <= 1 and (new or outcome.status != 0), f"{what}: an acknowledged snapshot is lost"
-                for snapshot in new:
-                    require_bytes(repository, snapshot, beginning.image.read_bytes(), what)
+            beginning.require_kept_after(repository, command, outcome, before, what)
             beginning.require_goes_on(repository, what)
             return "killed" if outcome.status != 0 else "acknowledged"
 

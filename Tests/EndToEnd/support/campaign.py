@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from support.images import KIB, make_image, overwrite, random_bytes
 from support.objects import names_of_kind
-from support.program import Program
+from support.program import Outcome, Program
 from support.repository import Repository
 
 SEED = int(os.environ.get("HOLDFAST_SEED", "1"))
@@ -48,6 +48,11 @@ class Beginning:
         overwrite(image, 200 * KIB, random_bytes(120 * KIB, seed + 3))
         return cls(repository, image, kept)
 
+    def arguments(self, command: str) -> list[object]:
+        """A command that finds something to do: to back up the image, to prune, or to forget and prune. One thread, so that its calls come in one order."""
+        return {"backup": ["backup", "--json", "--threads", "1", self.image], "prune": ["prune", "--json"],
+                "forget": ["forget", "--keep-last", "1", "--prune", "--json"]}[command]
+
     def copy(self, folder: Path, at: Path | None = None) -> Repository:
         """A copy in `folder`, whose objects may be kept elsewhere: on a disk that is filled."""
         copy = self.repository.copy(folder)
@@ -62,6 +67,17 @@ class Beginning:
         for snapshot, data in self.kept.items():
             require_bytes(repository, snapshot, data, what)
         return ids
+
+    def require_kept_after(self, repository: Repository, command: str, outcome: Outcome, before: list[str], what: str) -> list[str]:
+        """The same after a command that may have failed. Returns the ids of new snapshots: what fails after the commit leaves one that nobody was told of."""
+        new = [snapshot for snapshot in self.require_kept(repository, what) if snapshot not in before]
+        if command == "backup":
+            assert len(new) <= 1 and (new or outcome.status != 0), f"{what}: an acknowledged snapshot is lost"
+        else:
+            assert new == [], f"{what}: {new} came from nowhere"
+        for snapshot in new:
+            require_bytes(repository, snapshot, self.image.read_bytes(), what)
+        return new
 
     def require_goes_on(self, repository: Repository, what: str) -> None:
         """The next backup and the next prune just work, and clear what was left: nobody has to help."""
