@@ -9,7 +9,7 @@ import Testing
         var ends: [Int32] = [0, 0]
         #expect(unsafe pipe(&ends) == 0)
         defer { for end in ends { close(end) } }
-        let input = StoppableInput(descriptor: ends[0])
+        let input = try StoppableInput(descriptor: ends[0])
         let thread = BackgroundThread {
             usleep(20_000)
             input.stop()

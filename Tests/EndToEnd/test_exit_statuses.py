@@ -125,3 +125,16 @@ def test_a_lost_config_is_no_reason_to_make_a_new_repository(repository: Reposit
     (repository.folder / "config").unlink()
     outcome = repository.run("snapshots").require(1)
     assert "config" in outcome.errors and "copy" in outcome.errors and "init" not in outcome.errors
+
+
+def test_who_may_open_few_files_only_is_told_so(repository: Repository, tmp_path: Path) -> None:
+    repository.snapshot(make_image(tmp_path / "disk.img", MIB))
+    failed = 0
+    for use in [*USES, ["prune"]]:
+        for limit in range(4, 12):
+            outcome = repository.using(repository.program.under("prlimit", f"--nofile={limit}")).run(*words(use, tmp_path))
+            assert outcome.status in (0, 1), f"{use} with {limit} files: {outcome.status}: {outcome.text}"
+            assert outcome.status == 0 or "Too many open files" in outcome.errors, f"{use} with {limit} files: {outcome.text}"
+            failed += outcome.status
+            (tmp_path / "target.img").unlink(missing_ok=True)
+    assert failed > 0, "the limits are too high to matter"

@@ -31,7 +31,7 @@ struct BackupSources {
             guard isatty(STDIN_FILENO) == 0 else {
                 throw Failure("standard input is a terminal; connect it to what writes the image, or give --stdin-command", status: .usage)
             }
-            let stream = StoppableInput()
+            let stream = try StoppableInput()
             stop = { stream.stop() }
             try add(BackupSource(stream, identity: SourceIdentity(kind: .stream, imageName: name, path: "-")))
         }

@@ -19,7 +19,7 @@ struct Operation {
             cancellation.cancel()
             onStop()
         }
-        let display = ProgressDisplay(console: console, kind: kind, counters: counters)
+        let display = try ProgressDisplay(console: console, kind: kind, counters: counters)
         do throws(RepositoryError) {
             let result = try Interruption.responding(with: response) { () throws(RepositoryError) in try body(counters, cancellation) }
             display.finish()

@@ -10,11 +10,13 @@ struct ProgressDisplay: ~Copyable {
     private let end: End
 
     private final class End: Sendable {
-        let wakeUp = WakeUp()
+        let wakeUp: WakeUp
+
+        init() throws(Failure) { wakeUp = try WakeUp() }
     }
 
-    init(console: Console, kind: ProgressText.Kind, counters: ProgressCounters) {
-        let end = End()
+    init(console: Console, kind: ProgressText.Kind, counters: ProgressCounters) throws(Failure) {
+        let end = try End()
         self.end = end
         let isJSON = console.format == .json
         guard isJSON || !console.isQuiet else {

@@ -4,10 +4,13 @@ import Synchronization
 
 /// Standard input that can be stopped while nothing comes.
 final class StoppableInput: ImageStream {
-    private let wakeUp = WakeUp()
+    private let wakeUp: WakeUp
     private let descriptor: Int32
 
-    init(descriptor: Int32 = STDIN_FILENO) { self.descriptor = descriptor }
+    init(descriptor: Int32 = STDIN_FILENO) throws(Failure) {
+        self.descriptor = descriptor
+        wakeUp = try WakeUp()
+    }
 
     /// A waiting reader, and each that comes after, throws.
     func stop() { wakeUp.wake() }

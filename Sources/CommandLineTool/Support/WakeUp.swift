@@ -7,9 +7,10 @@ struct WakeUp: ~Copyable, Sendable {
     let descriptor: Int32
     private let input: Int32
 
-    init() {
+    /// - Throws: where no more files can be opened.
+    init() throws(Failure) {
         var ends: [Int32] = [0, 0]
-        guard unsafe holdfast_pipe(&ends) == 0 else { fatalError("no more files can be opened: \(SystemCall.reason)") }
+        guard unsafe holdfast_pipe(&ends) == 0 else { throw Failure("no pipe can be opened (\(SystemCall.reason)); let the program open more files, as with “ulimit -n 1024”") }
         (descriptor, input) = (ends[0], ends[1])
     }
 
