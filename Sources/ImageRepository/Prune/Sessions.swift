@@ -35,7 +35,7 @@ extension Repository {
 
     func demandPrune() throws(RepositoryError) {
         try keyrings.refresh()
-        guard keyrings.current.slot(secrets.slot)?.may(.prune) == true else { throw .notPermitted(operation: "prune or end sessions", role: role) }
+        guard mayPrune else { throw .notPermitted(operation: "prune or end sessions", role: role) }
     }
 
     /// Ordering 10 and 15: the sessions that run and may not have read this list.
