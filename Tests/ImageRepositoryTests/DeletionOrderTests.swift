@@ -143,6 +143,22 @@ struct DeletionOrderTests {
         #expect(packs.isEmpty)
     }
 
+    @Test func `a snapshot that is protected at the last moment is not ended`() throws {
+        let fixture = try RepositoryFixture(storage)
+        let first = try fixture.backup(old).snapshot
+        let list = try condemn(packs, fixture)
+        try fixture.repository.mark([first], .forget)
+        let (pruner, calls) = try watched(fixture)
+        // First they are listed to be settled; then to know whether snapshots are missing, when it has been found out what is to be ended.
+        calls.afterNext(.list(.sessions)) {
+            calls.afterNext(.list(.sessions)) { do { try fixture.repository.mark([first], .protect) } catch { Issue.record(error) } }
+        }
+        try workOff(list, pruner)
+        #expect(try fixture.repository.snapshots(includingForgotten: true).snapshots.map(\.isProtected) == [true])
+        try fixture.repository.mark([first], .undelete)
+        try expectSound(fixture, [(first, old)])
+    }
+
     @Test func `of two copies on two lists one stays, even if both are decided at once`() throws {
         let fixture = try RepositoryFixture(storage)
         let other = storage.copy()
@@ -164,7 +180,7 @@ struct DeletionOrderTests {
         let list = try condemn(packs, fixture)
         // This one finds that all is needed, and dies.
         let (dying, lastCalls) = try watched(fixture)
-        lastCalls.afterNext(where: \.isPutOfVerdict) { _ in lastCalls.inject(.crashBefore, at: lastCalls.operationCount) }
+        lastCalls.injectNext(.crashAfter, where: \.isPutOfVerdict)
         #expect(throws: RepositoryError.self) { try workOff(list, dying) }
         try fixture.repository.mark([first], .forget)
         // This one finds that nothing is needed. Meanwhile the list is worked off as was decided, and a backup counts on what was spared.
@@ -243,9 +259,9 @@ extension DeletionOrderTests {
         let kept = try fixture.backup(old).snapshot
         let (writer, calls) = try watched(fixture)
         let prunedCount = Mutex(0)
+        // The reply is lost, and before the same bytes are put again the snapshot comes to its end.
+        calls.injectNext(.replyLost(.unavailable(object: "storage", reason: "injected")), where: \.isPutOfManifest)
         calls.beforeNext(where: \.isPutOfManifest) { _ in
-            // The reply is lost, and before the same bytes are put again the snapshot comes to its end.
-            calls.inject(.replyLost(.unavailable(object: "storage", reason: "injected")), at: calls.operationCount)
             calls.beforeNext(where: \.isPutOfManifest) { _ in
                 do {
                     let made = try #require(try fixture.repository.snapshots().snapshots.first { $0.id != kept.id })

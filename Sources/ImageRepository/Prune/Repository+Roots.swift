@@ -20,7 +20,7 @@ extension Repository {
             shrinkage = missing(pins?.lastSnapshot, in: list, marks).map { Shrinkage(object: $0.object, reason: $0.reason) }
             if shrinkage == nil { shrinkage = try self.shrinkage(list, marks) }
             guard shrinkage == nil || Mutant.acceptsFewerSnapshots.isActive else { continue }
-            let doomed = list.snapshots.filter { $0.isForgotten && !$0.isProtected && marks[$0.id]?.isDoubtful == false }
+            let doomed = list.snapshots.filter { $0.isForgotten && (!$0.isProtected || Mutant.endsProtected.isActive) && marks[$0.id]?.isDoubtful == false }
             return (list.snapshots, Set(doomed.map(\.id)))
         }
         throw .damaged(object: shrinkage?.object ?? "snapshots", reason: "\(shrinkage?.reason ?? "it is not complete"); nothing is deleted while snapshots may be missing")
