@@ -44,12 +44,15 @@ extension Repository {
             return Shrinkage(object: ObjectName.snapshot(id).path, reason: "it is missing, though it has a mark and no prune has ended it")
         }
         let finalCount = marks.values.count(where: \.isFinal)
+        let problemCount = list.problems.reduce(0) { $0 + $1.snapshots.count }
+        var earlierCounts: [UInt64: Int] = [:]
+        for (place, ordinal) in list.snapshots.map(\.manifest.ordinal).sorted().enumerated() where earlierCounts[ordinal] == nil { earlierCounts[ordinal] = place }
         for snapshot in list.snapshots {
             for head in snapshot.manifest.heads where marks[head.snapshot]?.isFinal != true && !present.contains(.snapshot(head.snapshot)) {
                 return Shrinkage(object: ObjectName.snapshot(head.snapshot).path, reason: "it is missing, though snapshot \(snapshot.id) has seen it")
             }
-            let earlierCount = list.snapshots.count { $0.manifest.ordinal < snapshot.manifest.ordinal } + list.problems.flatMap(\.snapshots).count + finalCount
-            if UInt64(earlierCount) < snapshot.manifest.seen.count {
+            let knownCount = (earlierCounts[snapshot.manifest.ordinal] ?? 0) + problemCount + finalCount
+            if UInt64(knownCount) < snapshot.manifest.seen.count {
                 return Shrinkage(object: "snapshots", reason: "\(snapshot.id) was written after \(snapshot.manifest.seen.count) others, and not all of them are here")
             }
         }
