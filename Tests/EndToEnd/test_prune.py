@@ -1,5 +1,6 @@
 """Freeing space: prune, sessions, and what happens when a prune is cut off."""
 
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -120,6 +121,37 @@ def test_a_backup_that_was_killed_leaves_a_session_that_prune_ends(repository: R
     assert summary["waits_for"] == []
     repository.require_clean()
     assert repository.snapshot(large) in repository.snapshot_ids()
+
+
+@pytest.mark.root
+@pytest.mark.skipif(shutil.which("faketime") is None, reason="faketime is not installed")
+def test_a_session_of_another_machine_is_ended_when_nothing_was_heard_of_it_for_a_day(repository: Repository, generations: list[str], tmp_path: Path) -> None:
+    repository.run("forget", *generations[:2]).require(0)
+    large = make_image(tmp_path / "large.img", 40 * MIB, 9)
+    elsewhere = repository.program.under("unshare", "--uts", "sh", "-c", 'hostname elsewhere && exec "$@"', "sh")
+    process = elsewhere.start(*repository.arguments("backup", "--limit-rate", "4MiB", large))
+    deadline = time.monotonic() + 30
+    while not list((repository.folder / "sessions").iterdir()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=30)
+
+    def waits_for(hours: int, *options: object) -> list[dict[str, object]]:
+        later = repository.using(repository.program.under("faketime", "-f", f"+{hours}h"))
+        (summary,) = later.run("prune", "--json", *options).require(0).of_type("summary")
+        return list(summary["waits_for"])
+
+    (first,) = waits_for(0)
+    assert first["host"] == "elsewhere" and not first["gone"]
+    (second,) = waits_for(23)
+    assert second["id"] == first["id"] and 23 * 3600 <= int(str(second["silent_seconds"])) < 24 * 3600
+    assert len(waits_for(25, "--end-silent", "never")) == 1 and len(waits_for(25, "--end-silent", "2d")) == 1
+    assert waits_for(25) == []
+    assert not list((repository.folder / "sessions").iterdir())
+    assert repository.snapshot_ids() == generations[2:]
+    repository.require_clean()
+    repository.run("prune", "--end-silent", "10m").require(64)
 
 
 def test_a_prune_waits_for_a_running_backup_unless_it_is_ended(repository: Repository, image: Path, generations: list[str], tmp_path: Path) -> None:
