@@ -64,9 +64,11 @@ struct Client {
     /// Of somebody who dies on the way, and does not care for what it says.
     func prune() throws { _ = try repository.prune(cancellation: Cancellation()) }
 
-    /// To its end: nobody else works on the repository.
+    /// To its end: nobody else works on the repository. What a prune could not read stays, and it says so.
     func pruneWithoutWaiting() throws {
-        try require(try repository.prune(cancellation: Cancellation()).waitsFor.isEmpty, "the prune waits for a session though none runs")
+        let report = try repository.prune(cancellation: Cancellation())
+        try require(report.waitsFor.isEmpty, "the prune waits for a session though none runs")
+        try require(report.problems.isEmpty, "\(report.problems.map { "\($0.object): \($0.reason)" })")
     }
 
     func plan() throws -> PrunePlan { try repository.prunePlan(cancellation: Cancellation()) }
