@@ -7,7 +7,7 @@ import Testing
 import Threading
 
 /// The limit is for a writer that leaves somebody waiting for ever.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct PackFaultTests {
     @Test(arguments: [0, 1, 2]) func `a put that fails ends the session with its error, and nobody hangs`(position: Int) throws {
         let storage = FaultInjectingStorage(MemoryStorage(objects: [:]))
@@ -69,7 +69,7 @@ struct PackFaultTests {
     }
 }
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct SegmentCacheTests {
     @Test(arguments: [false, true]) func `many chunks are read segment by segment, each fetched once without any cache`(backwards: Bool) throws {
         let fixture = PackingFixture()

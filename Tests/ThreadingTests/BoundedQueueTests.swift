@@ -2,7 +2,7 @@ import Testing
 import Threading
 
 /// The limit is for a queue that leaves somebody waiting for ever.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct BoundedQueueTests {
     @Test func `a full queue makes its producer wait, so it never holds more than its limit`() {
         let queue = BoundedQueue<Int>(limit: 3)
