@@ -62,9 +62,9 @@ extension World {
     func lieInWait(_ client: Client, _ operation: StorageOperation) {
         guard let ambush = weather.ambush, Ambush.Moment(operation) == ambush.place else { return }
         // At one of the times at which it comes to the place.
-        if client.timesUntilAmbush == nil { client.timesUntilAmbush = Int(draw(8)) }
-        client.timesUntilAmbush! -= 1
-        guard client.timesUntilAmbush == -1 else { return }
+        let timesBefore = client.timesUntilAmbush ?? Int(draw(8))
+        client.timesUntilAmbush = timesBefore - 1
+        guard timesBefore == 0 else { return }
         client.awaitedCount = 1 + Int(draw(3))
         client.fallAsleep(until: baton.decisions + 20_000)
         tally[.ambushes] += 1
