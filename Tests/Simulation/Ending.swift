@@ -83,7 +83,7 @@ struct Ending {
         creation.averageChunkByteCount = 16 << 10
         _ = try Repository.create(on: fresh, credential: .keyFile(credential), options: creation, environment: environment)
         let copy = try Repository.open(on: fresh, credential: .keyFile(credential), environment: environment)
-        for snapshot in try repository.snapshots().snapshots {
+        for snapshot in try repository.snapshots(includingForgotten: true).snapshots {
             let machine = Machine(name: snapshot.manifest.host, clockError: 0, folder: "")
             machine.disks = world.oracle.contents(of: snapshot.id) ?? [:]
             _ = try Writer(world: world, machine: machine, keyFile: credential).copy(copy)
