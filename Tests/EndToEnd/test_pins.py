@@ -58,3 +58,27 @@ def test_a_damaged_pin_brings_a_warning(repository: Repository, content: bytes) 
     pin.write_bytes(content)
     outcome = repository.run("snapshots").require(0)
     assert "warning" in outcome.errors and str(repository.program.home / "state") in outcome.errors
+
+
+@pytest.mark.parametrize("is_put_back", [True, False])
+def test_a_lost_snapshot_is_not_forgotten_with_the_next_backup(repository: Repository, tmp_path: Path, is_put_back: bool) -> None:
+    first, second, third = (make_image(tmp_path / f"{seed}.img", MIB, seed) for seed in (1, 2, 3))
+    repository.snapshot(first)
+    lost = repository.folder / "snapshots" / repository.snapshot(second)
+    lost.rename(tmp_path / "manifest")
+    packs = names_of_kind(repository.folder, "packs")
+    for _ in range(2):
+        outcome = repository.run("backup", third).require(0)
+        assert lost.name in outcome.errors and "--drop-lost-snapshots" in outcome.errors
+    assert lost.name in repository.run("check").require(1).errors
+    assert lost.name in repository.run("prune").require(1).errors
+    assert set(packs) <= set(names_of_kind(repository.folder, "packs"))
+    if is_put_back:
+        (tmp_path / "manifest").rename(lost)
+        repository.require_equal(lost.name, second, tmp_path / "back.img")
+    else:
+        repository.run("repair", "--drop-lost-snapshots").require(0)
+    repository.run("backup", third).require(0)
+    repository.run("prune").require(0)
+    repository.require_clean()
+    assert (lost.name in repository.snapshot_ids()) == is_put_back

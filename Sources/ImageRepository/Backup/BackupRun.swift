@@ -92,7 +92,12 @@ final class BackupRun {
         let (manifest, digest) = try session.commit { storedByteCount throws(RepositoryError) in
             makeManifest(content.images, parent: parent, unreadable: content.unreadable.map(\.range), storedByteCount: storedByteCount)
         }
-        if let warning = repository.pin(lastSnapshot: manifest.snapshot), !repository.warnings.contains(warning) { warnings.append(warning) }
+        do throws(RepositoryError) {
+            if let warning = try repository.pinCommitted(manifest.snapshot), !repository.warnings.contains(warning) { warnings.append(warning) }
+        } catch {
+            // There is a snapshot, and nobody may be told that there is none.
+            warnings.append("it is not known whether the snapshot before this one is still there (\(error.reason))")
+        }
         return BackupReport(
             snapshot: Snapshot(manifest: manifest, digest: digest, slot: repository.slot, isForgotten: false, isProtected: false, isDoubtful: false),
             warnings: session.warnings + warnings, unreadable: content.unreadable, dataPackCount: session.dataPacks.packCount,

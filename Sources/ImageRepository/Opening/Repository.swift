@@ -47,6 +47,21 @@ public final class Repository: Sendable {
 
     var pinFile: PinFile { PinFile(repository: id, folder: environment.stateFolder) }
 
+    /// Remembers the snapshot that was just committed, unless the one before it is lost: while that is remembered, no prune of this machine deletes anything.
+    ///
+    /// - Returns: what the person must know.
+    func pinCommitted(_ id: SnapshotID) throws(RepositoryError) -> String? {
+        let last: SnapshotID?
+        do throws(RepositoryError) { last = try pinFile.read()?.lastSnapshot } catch { return pinFile.warning(error) }
+        guard let last, last != id, try storing({ () throws(StorageError) in try storage.stat(.snapshot(last)) }) == nil, try readMarks().states[last]?.isFinal != true else {
+            return pin(lastSnapshot: id)
+        }
+        return pin() ?? """
+            \(ObjectName.snapshot(last).path): it is missing, though this machine committed it and nobody has forgotten it: this repository has lost snapshots, or is an older copy. \
+            No prune of this machine deletes anything until it is put back from a copy, or “holdfast repair --drop-lost-snapshots” gives it up
+            """
+    }
+
     /// Remembers the keyring and, if given, the snapshot that was just committed. Returns a warning if that cannot be done.
     func pin(lastSnapshot: SnapshotID? = nil) -> String? {
         do throws(RepositoryError) {

@@ -16,6 +16,8 @@ public struct PruneOptions: Sendable {
     static let smallPackCount = 8
     /// Room that is left on the device, for what backups write meanwhile.
     static let spareByteCount: UInt64 = 64 << 20
+    /// With so much room there is one for the reserve, which comes first: without it nothing could be deleted from a device that is full once more.
+    static let reserveRoomByteCount: UInt64 = 9 << 20
     /// So many small index objects are merged.
     static let smallIndexCount = 8
 }

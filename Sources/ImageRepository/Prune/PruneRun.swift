@@ -62,7 +62,7 @@ final class PruneRun {
     /// For the next time that the device is full. Where there is no room for it now, the next prune tries again.
     private func holdReserve() {
         do throws(StorageError) {
-            if let room = try storage.availableByteCount(), room > PruneOptions.spareByteCount { try storage.holdReserve() }
+            if let room = try storage.availableByteCount(), room > PruneOptions.reserveRoomByteCount { try storage.holdReserve() }
         } catch {}
     }
 

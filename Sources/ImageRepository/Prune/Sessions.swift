@@ -152,7 +152,8 @@ extension Repository {
             return document
         }
         let record = try decoding(name.path) { () throws(FormatError) in try SessionRecord(body: document.body) }
-        let isHere = record.host == environment.host && record.machineID == environment.machineID
+        // Machines without an id are not told apart by their names, which may be “localhost”.
+        let isHere = record.host == environment.host && record.machineID == environment.machineID && !record.machineID.isEmpty
         let isGone = isHere && record.processID != environment.processID && !environment.isRunning(record.processID)
         return OpenSession(id: id, record: record, isGone: isGone)
     }
