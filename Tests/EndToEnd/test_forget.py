@@ -100,6 +100,14 @@ def test_a_clock_that_was_wrong_loses_nobody_elses_day(repository: Repository, i
 
 
 @needs_faketime
+def test_a_machine_whose_clock_is_far_ahead_keeps_its_own_snapshots_and_nobody_else_s(repository: Repository, week: list[str], image: Path) -> None:
+    ahead = repository.using(repository.program.under("faketime", "-f", "@2100-01-01 00:00:00")).snapshot("--host", "ahead", image)
+    outcome = repository.run("forget", "--keep-last", 1).require(0)
+    assert "from the future" in outcome.output
+    assert set(repository.snapshot_ids()) == {week[-1], ahead}
+
+
+@needs_faketime
 def test_a_machine_whose_clock_is_behind_forgets_nothing(repository: Repository, week: list[str]) -> None:
     early = on(repository, "2001-01-01")
     assert "Set the clock" in early.run("forget", "--keep-daily", 3).require(1).errors

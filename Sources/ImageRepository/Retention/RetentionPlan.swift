@@ -40,13 +40,18 @@ public struct RetentionPlan: Sendable {
     /// - Parameters:
     ///   - snapshots: none that is forgotten already.
     ///   - now: seconds since 1970.
-    /// - Throws: `.invalid` for a policy that keeps nothing of a group, or rests on a tag that no snapshot has; and if most of a group lies in the future.
+    /// - Throws: `.invalid` for a policy that keeps nothing of a group, or rests on a tag that no snapshot has; and if most snapshots lie in the future.
     public init(
         _ snapshots: [Snapshot], _ policy: RetentionPolicy, groupedBy grouping: RetentionGrouping, now: Int64
     ) throws(RepositoryError) {
         guard !policy.isEmpty else { throw .invalid("a policy without a rule would keep nothing") }
         if let tag = policy.tags.first(where: { tag in !snapshots.contains { $0.manifest.tags.contains(tag) } }) {
             throw .invalid("no snapshot has the tag “\(tag)”, so nothing would be kept because of it; nothing was forgotten")
+        }
+        let aheadCount = RetentionPlan.aheadCount(snapshots, now)
+        guard aheadCount * 2 <= snapshots.count else {
+            throw .invalid(
+                "\(aheadCount) of \(snapshots.count) snapshots are from after \(Timestamp.text(secondsSince1970: now)), which is now by the clock of this machine; nothing was forgotten. Set the clock, or name snapshots by their ids")
         }
         var groups: [Group] = []
         let members = Dictionary(grouping: snapshots) { RetentionPlan.name($0, grouping) }
@@ -67,19 +72,20 @@ public struct RetentionPlan: Sendable {
             (left.manifest.ordinal, (times[left.id] ?? nil) ?? .max, left.id.hexadecimal) < (right.manifest.ordinal, (times[right.id] ?? nil) ?? .max, right.id.hexadecimal)
         }
         let told = history.map { times[$0.id] ?? nil }
-        let aheadCount = told.count { time in time.map { !RetentionTimes.isKnown($0, now: now) } ?? false }
-        guard aheadCount * 2 <= told.count else {
-            throw .invalid(
-                "\(name): \(aheadCount) of \(told.count) snapshots are from after \(Timestamp.text(secondsSince1970: now)), which is now by the clock of this machine; nothing was forgotten. Set the clock, or name snapshots by their ids")
-        }
         let placed = RetentionTimes.placed(told, now: now)
         let candidates = zip(history, placed).map { RetentionCandidate(time: $1, tags: $0.manifest.tags, isProtected: $0.isProtected, isDoubtful: $0.isDoubtful) }
-        let reasons = RetentionRules.reasons(candidates, policy)
+        let isCounted = aheadCount(members, now) * 2 <= members.count
+        let reasons = isCounted ? RetentionRules.reasons(candidates, policy) : members.map { _ in [.future] }
         return Group(
             name: name,
             decisions: history.indices.map { index in
                 Decision(snapshot: history[index], time: placed[index], isMoved: told[index] != placed[index], reasons: reasons[index])
             })
+    }
+
+    /// How many tell a time that nobody can believe.
+    private static func aheadCount(_ snapshots: [Snapshot], _ now: Int64) -> Int {
+        snapshots.count { snapshot in Timestamp.secondsSince1970(snapshot.manifest.startTime).map { !RetentionTimes.isKnown($0, now: now) } ?? false }
     }
 
     private static func name(_ snapshot: Snapshot, _ grouping: RetentionGrouping) -> String {

@@ -89,6 +89,8 @@ public enum RetentionReason: Equatable, Sendable, CustomStringConvertible {
     case protected
     /// Its marks do not tell for certain what is wanted.
     case doubtful
+    /// Most of its group's times lie in the future, so that nothing can be counted.
+    case future
     case last
     case period(RetentionPeriod)
     case within(RetentionSpan)
@@ -99,6 +101,7 @@ public enum RetentionReason: Equatable, Sendable, CustomStringConvertible {
         switch self {
         case .protected: "protected"
         case .doubtful: "marked by a key that was removed"
+        case .future: "its group is from the future"
         case .last: "last"
         case .period(let period): period.rawValue
         case .within(let span): "within \(span)"
