@@ -27,6 +27,18 @@ import Testing
         #expect(try parse(CheckCommand.self, "check", "--read-data", "5%", "--quiet").inspection.data == .sample(percent: 5))
     }
 
+    @Test func `what may stay unused is in percent, with the sign or without`() throws {
+        for text in ["12.5", "12.5%"] { #expect(try parse(PruneCommand.self, "prune", "--max-unused", text).pruning.options.unusedPercentMax == 12.5) }
+        #expect(try parse(PruneCommand.self, "prune").pruning.options.unusedPercentMax == 5)
+    }
+
+    @Test func `a session is silent after hours or days, or never`() throws {
+        #expect(try parse(PruneCommand.self, "prune").pruning.options.silentAfter == 24 * 3600)
+        #expect(try parse(PruneCommand.self, "prune", "--end-silent", "90m").pruning.options.silentAfter == 90 * 60)
+        #expect(try parse(ForgetCommand.self, "forget", "--keep-last", "1", "--prune", "--end-silent", "3d").pruning.options.silentAfter == 3 * 86_400)
+        #expect(try parse(PruneCommand.self, "prune", "--end-silent", "never").pruning.options.silentAfter == nil)
+    }
+
     @Test func `compression is a level or none`() throws {
         #expect(try parse(BackupCommand.self, "backup", "d").compression == .level(3))
         #expect(try parse(BackupCommand.self, "backup", "d", "--compression", "none").compression == .none)
@@ -37,7 +49,8 @@ import Testing
         ["backup"], ["backup", "a", "b", "--image-name", "x"], ["backup", "d", "--compression", "13"], ["backup", "d", "--limit-rate", "fast"],
         ["backup", "d", "--threads", "0"], ["restore", "latest"], ["restore", "latest", "-", "--verify"], ["restore", "latest", "-", "--json"],
         ["init", "--no-recovery-print"], ["init", "--json"], ["init", "--chunk-size", "48KiB"], ["init", "--chunk-size", "8KiB"],
-        ["check", "--read-data=0%"], ["check", "--read-data=5"], ["check", "--read-data=101%"], ["check", "--read-data=banana", "--quiet"], ["check", "--read-data=0%", "--quiet"],
+        ["prune", "--max-unused", "101"], ["prune", "--max-unused", "5%%"], ["prune", "--end-silent", "59m"], ["prune", "--end-silent", "h"],
+        ["prune", "--end-silent", "99999d"], ["check", "--read-data=0%"], ["check", "--read-data=5"], ["check", "--read-data=101%"], ["check", "--read-data=banana", "--quiet"], ["check", "--read-data=0%", "--quiet"],
         ["check", "--read-data="], ["check", "--read-data=1e1%"], ["key", "add"], ["key", "add", "--role", "root"],
         ["snapshots", "--password-file", "a", "--key-file", "b"], ["nonsense"],
     ])

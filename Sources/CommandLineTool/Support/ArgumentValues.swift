@@ -87,7 +87,7 @@ enum ArgumentValues {
 
     /// `5%`, `0%`.
     static func unusedPercent(_ text: String) throws -> Double {
-        guard let percent = share(text) else { throw ValidationError("“\(text)” is no share; write 5%, or 0% to free all there is.") }
+        guard let percent = share(text) ?? share("\(text)%") else { throw ValidationError("“\(text)” is no share; write 5%, or 0% to free all there is.") }
         return percent
     }
 

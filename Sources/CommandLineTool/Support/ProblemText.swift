@@ -1,5 +1,6 @@
 import ImageRepository
 import RepositoryFormat
+import Storage
 
 /// What is wrong with a repository, in words and as JSON.
 enum ProblemText {
@@ -7,7 +8,9 @@ enum ProblemText {
         let first = "\(problem.severity.rawValue): \(problem.object): \(problem.reason)"
         guard !problem.snapshots.isEmpty else { return [first] }
         let snapshots = problem.snapshots.map { String($0.prefix(SnapshotText.digitCount)) }.joined(separator: ", ")
-        return [first, "  cannot be restored whole because of it: \(snapshots)"]
+        // A mark says what is wanted of a snapshot, and takes none of its bytes away.
+        let isLoss = problem.severity == .error && !problem.object.hasPrefix("\(ObjectKind.marks.rawValue)/")
+        return [first, isLoss ? "  cannot be restored whole because of it: \(snapshots)" : "  concerns \(snapshots)"]
     }
 
     static func json(_ problem: Problem) -> JSONValue {
