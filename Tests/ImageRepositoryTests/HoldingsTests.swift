@@ -21,14 +21,16 @@ struct HoldingsTests {
         let second = try fixture.backup(own + TestImages.random(byteCount: 1 << 20, seed: 3), name: "a").snapshot
         let third = try other.backup(image(4), name: "b").snapshot
         let holdings = try fixture.repository.holdings(cancellation: Cancellation())
+        /// But for maps, and for chunks that the keys of each run let end beside a border of the parts.
+        func isAbout(_ byteCount: some BinaryInteger, _ wanted: Int) -> Bool { abs(Int(byteCount) - wanted) < 300_000 }
         let alone = try [first, second, third].map { Int(try #require(holdings.snapshots[$0.id])) }
-        #expect(alone[0] < 100_000, "all its data are in the second, too")
-        #expect(((1 << 20)..<(1 << 20) + 100_000).contains(alone[1]))
-        #expect(((2 << 20)..<(2 << 20) + 100_000).contains(alone[2]))
+        #expect(isAbout(alone[0], 0), "all its data are in the second, too")
+        #expect(isAbout(alone[1], 1 << 20))
+        #expect(isAbout(alone[2], 2 << 20))
         let hosts = holdings.hosts
         #expect(hosts["test-host"]?.snapshotCount == 2 && hosts["other"] == .init(snapshotCount: 1, aloneByteCount: UInt64(alone[2])))
-        #expect(((3 << 20)..<(3 << 20) + 100_000).contains(Int(hosts["test-host"]?.aloneByteCount ?? 0)))
-        #expect(((3 << 20)..<(3 << 20) + 100_000).contains(Int(holdings.sharedByteCount)) && holdings.unheldByteCount == 0)
+        #expect(isAbout(hosts["test-host"]?.aloneByteCount ?? 0, 3 << 20))
+        #expect(isAbout(holdings.sharedByteCount, 3 << 20) && holdings.unheldByteCount == 0)
 
         let before = packedByteCount()
         try fixture.repository.mark([second], .forget)
@@ -36,7 +38,7 @@ struct HoldingsTests {
         var options = PruneOptions()
         options.unusedPercentMax = 0
         _ = try fixture.repository.prune(options, cancellation: Cancellation())
-        #expect(abs(before - packedByteCount() - alone[1]) < 100_000)
+        #expect(isAbout(before - packedByteCount(), alone[1]))
         #expect(try fixture.repository.holdings(cancellation: Cancellation()).unheldByteCount == 0)
     }
 }
