@@ -47,7 +47,7 @@ package final class SegmentReader: Sendable {
 
     /// Gives the plaintext of a chunk to `body`, after its id was verified. Falls back on other locations if one is damaged.
     ///
-    /// - Throws: `.missing` if there is no location; otherwise what was wrong with the last.
+    /// - Throws: `.missing` if there is no location; `.storage(.unavailable)` if one could not be asked for; otherwise what was wrong with the last.
     package func withChunk<Result>(
         _ id: ChunkID, _ kind: PackDirectory.Kind, _ body: (UnsafeRawBufferPointer) -> Result
     ) throws(PackingError) -> Result {
@@ -66,7 +66,11 @@ package final class SegmentReader: Sendable {
                 return unsafe body(bytes)
             } catch .noDataKey {
                 throw .noDataKey
-            } catch { failure = error }
+            } catch {
+                // A copy that could not be asked for may be there: what is wrong with others does not make the chunk lost.
+                if case .storage(.unavailable) = failure { continue }
+                failure = error
+            }
         }
         throw failure
     }
