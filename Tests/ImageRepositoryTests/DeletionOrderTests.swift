@@ -39,6 +39,17 @@ struct DeletionOrderTests {
         return (id, list)
     }
 
+    /// Returns how many snapshots the prune has ended.
+    private func forgetAndPrune(allBut kept: Snapshot, _ fixture: RepositoryFixture) -> Int {
+        do {
+            try fixture.repository.mark(try fixture.repository.snapshots().snapshots.filter { $0.id != kept.id }, .forget)
+            return try prune(fixture).snapshotCount
+        } catch {
+            Issue.record(error)
+            return 0
+        }
+    }
+
     private var packs: Set<ObjectName> { Set(storage.objects.keys.filter { $0.kind == .packs || $0.kind == .maps }) }
 
     private func expectSound(_ fixture: RepositoryFixture, _ snapshots: [(Snapshot, [UInt8])]) throws {
@@ -238,12 +249,8 @@ struct DeletionOrderTests {
         let (writer, calls) = try watched(fixture)
         let prunedCount = Mutex(0)
         calls.afterNext(where: \.isPutOfManifest) { _ in
-            do {
-                let made = try #require(try fixture.repository.snapshots().snapshots.first { $0.id != kept.id })
-                try fixture.repository.mark([made], .forget)
-                let count = try prune(fixture).snapshotCount
-                prunedCount.withLock { $0 = count }
-            } catch { Issue.record(error) }
+            let count = forgetAndPrune(allBut: kept, fixture)
+            prunedCount.withLock { $0 = count }
         }
         let snapshot = try writer.backup(new).snapshot
         #expect(prunedCount.withLock { $0 } == 1)
@@ -263,12 +270,8 @@ extension DeletionOrderTests {
         calls.injectNext(.replyLost(.unavailable(object: "storage", reason: "injected")), where: \.isPutOfManifest)
         calls.beforeNext(where: \.isPutOfManifest) { _ in
             calls.beforeNext(where: \.isPutOfManifest) { _ in
-                do {
-                    let made = try #require(try fixture.repository.snapshots().snapshots.first { $0.id != kept.id })
-                    try fixture.repository.mark([made], .forget)
-                    let count = try prune(fixture).snapshotCount
-                    prunedCount.withLock { $0 = count }
-                } catch { Issue.record(error) }
+                let count = forgetAndPrune(allBut: kept, fixture)
+                prunedCount.withLock { $0 = count }
             }
         }
         let snapshot = try writer.backup(new).snapshot
