@@ -219,3 +219,20 @@ def test_a_forget_that_is_killed_leaves_whole_marks(repository: Repository, imag
         if forgotten:
             repository.run("undelete", *forgotten).require(0)
         assert process.returncode in (-signal.SIGKILL, 128 + signal.SIGKILL)
+
+
+def test_a_damaged_mark_keeps_its_snapshot_and_stops_nothing_else(repository: Repository, image: Path) -> None:
+    ids = [repository.snapshot(image) for _ in range(3)]
+    repository.run("forget", ids[0], ids[1]).require(0)
+    mark = repository.folder / "marks" / f"{ids[0]}.0"
+    data = mark.read_bytes()
+    mark.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    outcome = repository.run("prune").require(1)
+    assert mark.name in outcome.errors and f"holdfast forget {ids[0][:12]}" in outcome.errors
+    listed = repository.run("snapshots", "--json").require(1).of_type("snapshot")
+    assert [value["snapshot"]["id"] for value in listed] == [ids[0], ids[2]], "the other forgotten one is gone"
+    repository.run("undelete", ids[0]).require(1)
+    repository.run("forget", ids[0]).require(0)
+    repository.run("prune").require(0)
+    assert repository.snapshot_ids() == [ids[2]]
+    repository.require_clean()

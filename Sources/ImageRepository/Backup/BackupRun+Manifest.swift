@@ -9,8 +9,7 @@ extension BackupRun {
     /// One more than the highest. A snapshot that cannot be read now may be the highest, so room is left for each of them: `latest`
     /// must not go back to an older one when it can be read again.
     private var nextOrdinal: UInt64 {
-        let unreadable = Set(known.problems.map(\.object)).intersection(known.problems.flatMap(\.snapshots).map { "snapshots/\($0)" })
-        return (known.snapshots.map(\.manifest.ordinal).max() ?? 0) + UInt64(unreadable.count) + 1
+        (known.snapshots.map(\.manifest.ordinal).max() ?? 0) + UInt64(known.unlisted.count) + 1
     }
 
     func makeManifest(

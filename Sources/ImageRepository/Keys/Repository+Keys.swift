@@ -98,7 +98,7 @@ extension Repository {
     private func everySnapshot() throws(RepositoryError) -> [Snapshot] {
         let list = try snapshots(includingForgotten: true)
         var all = list.snapshots
-        for id in Set(list.problems.flatMap(\.snapshots)).subtracting(all.map(\.id.hexadecimal)).compactMap({ SnapshotID(hexadecimal: $0) }) {
+        for id in list.unlisted {
             do throws(RepositoryError) {
                 if let snapshot = try readSnapshot(id, nil) { all.append(snapshot) }
             } catch {

@@ -13,8 +13,7 @@ extension PruneRun {
     func setFinalMarks() throws(RepositoryError) {
         let doomed = try repository.snapshotsAndDoomed().doomed
         guard !doomed.isEmpty else { return }
-        let (states, problems) = try repository.readMarks()
-        if let problem = problems.first(where: { $0.severity == .error }) { throw .damaged(object: problem.object, reason: problem.reason) }
+        let states = try repository.readMarks().states
         for id in doomed {
             guard let state = states[id], !state.isDoubtful, state.isForgotten, !state.isProtected || Mutant.endsProtected.isActive, !state.isFinal else { continue }
             // Occupied: somebody brought it back, or ended it, at this moment.

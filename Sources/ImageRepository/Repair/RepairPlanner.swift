@@ -48,7 +48,7 @@ struct RepairPlanner {
             case .unknown(let reason): plan.leave(name, reason, "nothing is certain about it, so it stays", problem.snapshots)
             case .damaged(let reason): decideDamaged(name, reason, problem, &plan)
             }
-        case .marks: plan.leave(name, problem.reason, "\(RepairPlanner.fromCopy); until then nothing is deleted", problem.snapshots)
+        case .marks: plan.leave(name, problem.reason, RepairPlanner.fromCopy, problem.snapshots)
         case .config, .keyring, .keys: plan.leave(name, problem.reason, RepairPlanner.fromCopy)
         case .packs, .maps, .verified, .quarantine: plan.problems.append(problem)
         }

@@ -146,7 +146,7 @@ final class RepairRun {
         if isThere, try !copy(item) { return false }
         let state = try repository.readMarks().states[id] ?? MarkState()
         if !state.isFinal, try repository.claimMark(.final, id, number: state.nextNumber) != .created {
-            plan.leave(item.name, item.reason, "somebody else marked it at the same moment, or a mark of it is damaged; run the command again")
+            plan.leave(item.name, item.reason, "somebody else marked it at the same moment; run the command again")
             return false
         }
         try storing { () throws(StorageError) in try storage.delete(item.name) }

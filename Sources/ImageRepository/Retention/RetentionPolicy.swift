@@ -100,7 +100,7 @@ public enum RetentionReason: Equatable, Sendable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .protected: "protected"
-        case .doubtful: "marked by a key that was removed"
+        case .doubtful: "its last mark has no effect, or cannot be read"
         case .future: "its group is from the future"
         case .last: "last"
         case .period(let period): period.rawValue

@@ -8,8 +8,10 @@ struct MarkState: Equatable {
     var isForgotten = false
     var isProtected = false
     var isFinal = false
-    /// The last mark has no effect because its signer may not set it, or may not any more: what was meant is not certain until another is set.
+    /// The last mark has no effect because its signer may not set it, or may not any more, or it cannot be read: what was meant is not certain until another is set.
     var isDoubtful = false
+    /// A mark that cannot be read may have been the final one: what keeps the snapshot cannot be promised any more.
+    var mayBeFinal = false
     /// The number of the next mark.
     var nextNumber: UInt64 = 0
 
@@ -17,6 +19,8 @@ struct MarkState: Equatable {
         nextNumber += 1
         isDoubtful = false
         guard !isFinal else { return }
+        // Whoever set these could read all before them.
+        if kind == .undelete || kind == .protect { mayBeFinal = false }
         switch kind {
         case .forget: isForgotten = true
         case .undelete: isForgotten = false
@@ -25,49 +29,78 @@ struct MarkState: Equatable {
         case .final: (isForgotten, isFinal) = (true, true)
         }
     }
+
+    /// A mark whose signer may not set it.
+    mutating func passOver() {
+        nextNumber += 1
+        isDoubtful = true
+    }
+
+    /// Marks up to that number, of which none can be read.
+    mutating func lose(upTo number: UInt64) {
+        nextNumber = number + 1
+        guard !isFinal else { return }
+        (isForgotten, isDoubtful, mayBeFinal) = (false, true, true)
+    }
 }
 
 extension Repository {
-    /// The state of every snapshot that has marks. A mark that cannot be believed ends its chain and is reported.
+    /// The state of every snapshot that has marks. One that cannot be believed keeps its place in the chain and is reported.
     func readMarks() throws(RepositoryError) -> (states: [SnapshotID: MarkState], problems: [Problem]) {
         var numbers: [SnapshotID: [UInt64]] = [:]
         for info in try storing({ () throws(StorageError) in try storage.list(.marks) }) {
             let parts = info.name.leaf.split(separator: ".")
-            guard parts.count == 2, let id = SnapshotID(hexadecimal: parts[0]), let number = UInt64(parts[1]) else { continue }
+            guard parts.count == 2, let id = SnapshotID(hexadecimal: parts[0]), let number = UInt64(parts[1]), number < FormatLimits.marksPerSnapshotMax else { continue }
             numbers[id, default: []].append(number)
         }
         var states: [SnapshotID: MarkState] = [:]
         var problems: [Problem] = []
         for (id, found) in numbers {
-            var state = MarkState()
-            var doubt: Problem?
-            for (expected, number) in found.sorted().enumerated() {
-                do throws(RepositoryError) {
-                    guard number == UInt64(expected) else {
-                        throw .damaged(object: ObjectName.mark(id, UInt64(expected)).path, reason: "it is missing, though a later mark is there")
-                    }
-                    if let kind = try readMark(id, number) {
-                        state.apply(kind)
-                        doubt = nil
-                    } else {
-                        state.nextNumber += 1
-                        state.isDoubtful = true
-                        doubt = Problem(
-                            severity: .warning, object: ObjectName.mark(id, number).path,
-                            reason: "its signer may not set it, or may not any more; the snapshot is kept until another mark is set", snapshots: [id.hexadecimal])
-                    }
-                } catch {
-                    if case .storage(.unavailable) = error { throw error }
-                    var object = ObjectName.mark(id, number).path
-                    if case .damaged(let named, _) = error { object = named }
-                    problems.append(Problem(severity: .error, object: object, reason: error.reason, snapshots: [id.hexadecimal]))
-                    break
-                }
-            }
-            if let doubt { problems.append(doubt) }
-            states[id] = state
+            let chain = try readChain(id, found.sorted())
+            states[id] = chain.state
+            problems += chain.problems
         }
         return (states, problems)
+    }
+
+    private func readChain(_ id: SnapshotID, _ numbers: [UInt64]) throws(RepositoryError) -> (state: MarkState, problems: [Problem]) {
+        var state = MarkState()
+        var lost: (name: ObjectName, reason: String)?
+        var passedOver: ObjectName?
+        for number in numbers {
+            if number != state.nextNumber {
+                lost = (.mark(id, state.nextNumber), "it is missing, though a later mark is there")
+                state.lose(upTo: number - 1)
+            }
+            do throws(RepositoryError) {
+                if let kind = try readMark(id, number) { state.apply(kind) } else {
+                    state.passOver()
+                    passedOver = .mark(id, number)
+                }
+            } catch {
+                if case .storage(.unavailable) = error { throw error }
+                lost = (.mark(id, number), error.reason)
+                state.lose(upTo: number)
+            }
+        }
+        var problems: [Problem] = []
+        if let lost, !state.isFinal {
+            let isOpen = state.isDoubtful
+            problems.append(
+                Problem(
+                    severity: isOpen ? .error : .warning, object: lost.name.path,
+                    reason: isOpen
+                        ? "\(lost.reason); what it said is not known, so the snapshot is kept until “holdfast forget \(id.hexadecimal.prefix(12))” lets it go"
+                        : "\(lost.reason); a later mark says what holds",
+                    snapshots: [id.hexadecimal]))
+        }
+        if let passedOver, state.isDoubtful {
+            problems.append(
+                Problem(
+                    severity: .warning, object: passedOver.path,
+                    reason: "its signer may not set it, or may not any more; the snapshot is kept until another mark is set", snapshots: [id.hexadecimal]))
+        }
+        return (state, problems)
     }
 
     /// Nil if its signer may not set it.

@@ -7,26 +7,15 @@ extension Repository {
     /// Adds the next mark to the chain of each snapshot, one after another: forget, protect and their opposites.
     ///
     /// - Returns: those that were changed; the others are so already.
-    /// - Throws: `.notPermitted`; `.damaged` if marks of one of them cannot be read; `.invalid` for a protected snapshot that is to be forgotten, for one that is gone for good, and if somebody else
-    ///   adds a mark at the same moment. Snapshots before it in the list are marked then.
+    /// - Throws: `.notPermitted`; `.damaged` if one of them is to be kept of which a mark cannot be read; `.invalid` for a protected snapshot that is to be forgotten, a forgotten one that is to be
+    ///   protected, one that is gone for good, and if somebody else adds a mark at the same moment. Snapshots before it in the list are marked then.
     @discardableResult
     public func mark(_ snapshots: [Snapshot], _ kind: Mark.Kind) throws(RepositoryError) -> [SnapshotID] {
         precondition(kind != .final, "only a prune ends a chain")
         try keyrings.refresh()
         try permitMark(kind, on: snapshots)
-        let (states, problems) = try readMarks()
-        // Of a chain that cannot be read it is not known what a mark would change: nobody is told that all is well already.
-        let ids = Set(snapshots.map(\.id.hexadecimal))
-        if let problem = problems.first(where: { $0.severity == .error && !ids.isDisjoint(with: $0.snapshots) }) {
-            throw .damaged(object: problem.object, reason: "\(problem.reason); nothing was marked")
-        }
-        for snapshot in snapshots {
-            let state = states[snapshot.id] ?? MarkState()
-            guard !state.isFinal else { throw .invalid("snapshot \(snapshot.id.hexadecimal.prefix(12)) is gone for good: it was forgotten, and a prune has run since") }
-            if kind == .forget, state.isProtected {
-                throw .invalid("snapshot \(snapshot.id.hexadecimal.prefix(12)) is protected; “holdfast unprotect” lets it be forgotten")
-            }
-        }
+        let states = try readMarks().states
+        for snapshot in snapshots { try permitMark(kind, after: states[snapshot.id] ?? MarkState(), snapshot.id) }
         var changed: [SnapshotID] = []
         for snapshot in snapshots {
             let state = states[snapshot.id] ?? MarkState()
@@ -44,7 +33,7 @@ extension Repository {
     /// Sets marks that say what the chains said before a slot was retired, with the key that takes its place. Died in between: such snapshots are kept until somebody marks them.
     func reassertMarks(_ before: [SnapshotID: MarkState], with sealer: DocumentSealer) throws(RepositoryError) {
         let after = try readMarks().states
-        for (id, wanted) in before where !wanted.isFinal && !wanted.isDoubtful {
+        for (id, wanted) in before where !wanted.isFinal && !wanted.isDoubtful && !wanted.mayBeFinal {
             guard var state = after[id], state.isDoubtful || (state.isForgotten, state.isProtected) != (wanted.isForgotten, wanted.isProtected) else { continue }
             // A prune may come between the two: what keeps the snapshot is set first.
             let protection: Mark.Kind = wanted.isProtected ? .protect : .unprotect
@@ -60,6 +49,7 @@ extension Repository {
     func claimMark(_ kind: Mark.Kind, _ id: SnapshotID, number: UInt64, with sealer: DocumentSealer? = nil) throws(RepositoryError) -> PutOutcome {
         let sealer = sealer ?? self.sealer
         let name = ObjectName.mark(id, number)
+        guard number < FormatLimits.marksPerSnapshotMax else { throw .damaged(object: name.path, reason: "a snapshot cannot have that many marks; remove what does not belong there") }
         let mark = Mark(kind: kind, snapshot: id, number: number, time: timestamp)
         let object = sealer.seal(mark.body, sealer.repositoryBinding(.mark, name: name.path))
         return try storing { () throws(StorageError) in try storage.claimWithReserve(name, object) }
@@ -70,6 +60,20 @@ extension Repository {
         guard let slot = keyrings.current.slot(secrets.slot) else { throw .notPermitted(operation: kind.rawValue, role: role) }
         guard slot.may(.forgetAny) || (slot.may(.forgetOwn) && snapshots.allSatisfy { $0.slot == slot.id }) else {
             throw .notPermitted(operation: "\(kind.rawValue) these snapshots", role: role)
+        }
+    }
+    /// What the marks before it rule out.
+    private func permitMark(_ kind: Mark.Kind, after state: MarkState, _ id: SnapshotID) throws(RepositoryError) {
+        let name = "snapshot \(id.hexadecimal.prefix(12))"
+        guard !state.isFinal else { throw .invalid("\(name) is gone for good: it was forgotten, and a prune has run since") }
+        switch kind {
+        case .forget where state.isProtected: throw .invalid("\(name) is protected; “holdfast unprotect” lets it be forgotten")
+        case .protect where state.isForgotten: throw .invalid("\(name) is forgotten; “holdfast undelete” brings it back")
+        case .undelete where state.mayBeFinal, .protect where state.mayBeFinal:
+            throw .damaged(
+                object: ObjectName.mark(id, state.nextNumber - 1).path,
+                reason: "a mark of \(name) cannot be read, and may be the one with which a prune has ended it; a new snapshot is the way to keep what is in it")
+        default: break
         }
     }
 }

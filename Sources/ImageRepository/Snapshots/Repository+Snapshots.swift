@@ -12,6 +12,7 @@ extension Repository {
         var snapshots: [Snapshot] = []
         var problems = marks.problems
         var unreadable: [Problem] = []
+        var unlisted: Set<SnapshotID> = []
         for name in names.sorted(by: { $0.leaf < $1.leaf }) {
             // After a final mark the manifest need not be readable, and what it needs may be gone.
             guard let id = SnapshotID(hexadecimal: name.leaf), marks.states[id]?.isFinal != true else { continue }
@@ -24,12 +25,13 @@ extension Repository {
                 if case .storage(.notFound) = error, try readMarks().states[id]?.isFinal == true { continue }
                 let problem = Problem(severity: .error, object: name.path, reason: error.reason, snapshots: [name.leaf])
                 problems.append(problem)
+                unlisted.insert(id)
                 if case .unknownSigner = error { continue }
                 unreadable.append(problem)
             }
         }
         snapshots.sort { ($0.manifest.ordinal, $0.id.hexadecimal) < ($1.manifest.ordinal, $1.id.hexadecimal) }
-        return SnapshotList(snapshots: snapshots, problems: problems, unreadable: unreadable)
+        return SnapshotList(snapshots: snapshots, problems: problems, unreadable: unreadable, unlisted: unlisted)
     }
 
     /// The one snapshot that is meant.
@@ -72,7 +74,7 @@ extension Repository {
     /// `last` must have been read before the list: what is committed meanwhile is not missing.
     func missing(_ last: SnapshotID?, in list: SnapshotList, _ marks: [SnapshotID: MarkState]) -> Problem? {
         guard let last, marks[last]?.isFinal != true, !list.snapshots.contains(where: { $0.id == last }),
-            !list.problems.contains(where: { $0.snapshots.contains(last.hexadecimal) })
+            !list.unlisted.contains(last)
         else { return nil }
         return Problem(
             severity: .error, object: ObjectName.snapshot(last).path, reason: "it is missing, though this machine committed it and nobody has forgotten it",

@@ -10,7 +10,7 @@ public struct Snapshot: Sendable {
     public let slot: SlotID
     public let isForgotten: Bool
     public let isProtected: Bool
-    /// Its last mark is of a key that may not set it, or was removed since: nobody but a person decides what becomes of it.
+    /// Its last mark is of a key that may not set it, or was removed since, or cannot be read: nobody but a person decides what becomes of it.
     public let isDoubtful: Bool
 
     public var id: SnapshotID { manifest.snapshot }
@@ -40,4 +40,6 @@ public struct SnapshotList: Sendable {
     public let problems: [Problem]
     /// Why there may be a snapshot that could not be read. What nobody accepts is not among them.
     let unreadable: [Problem]
+    /// Manifests that are there and not among the snapshots, because they cannot be read, or nobody accepts them.
+    let unlisted: Set<SnapshotID>
 }

@@ -200,6 +200,8 @@ class Check:
                 self._attempt(self.repository.state, snapshot_id, None)
         for found in known.values():
             self._snapshot(found, known)
+        for text in self.repository.damaged_marks:
+            self._problem(text)
 
     def _snapshot(self, found: Manifest, known: dict[bytes, Manifest]) -> None:
         name = f"snapshots/{found.snapshot_id.hex()}"

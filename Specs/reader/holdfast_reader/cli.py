@@ -61,6 +61,9 @@ def _list(repository: Repository) -> int:
             continue
         if snapshot:
             rows.append((snapshot[0].ordinal, _describe(*snapshot)))
+    for text in repository.damaged_marks:
+        print(f"error: {text}", file=sys.stderr)
+        status = 1
     for _, row in sorted(rows):
         print(row)
     return status

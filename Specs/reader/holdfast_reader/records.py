@@ -22,6 +22,13 @@ class Mark(NamedTuple):
     any_snapshot: bool
 
 
+class Chain(NamedTuple):
+    """The first `count` marks of a snapshot. Those that are in neither are of slots that may not mark, and have no effect."""
+    count: int
+    marks: dict[int, Mark]
+    lost: set[int]
+
+
 def mark_numbers(folder: storage.Folder) -> dict[bytes, list[int]]:
     numbers: dict[bytes, list[int]] = {}
     for name in folder.names("marks", rf"{storage.ID}\.{storage.NUMBER}"):
@@ -42,18 +49,20 @@ def load_mark(folder: storage.Folder, authority: Authority, snapshot_id: bytes, 
     return Mark(kind, document.slot.id, kind == "final" or "forget_any" in document.slot.capabilities)
 
 
-def apply_marks(snapshot_id: bytes, marks: dict[int, Mark], count: int, owner: bytes | None,
-                warning: Callable[[str], None]) -> State:
-    """The state after a chain of `count` marks; those that are missing in `marks` are of slots that may not mark, and have no effect.
+def apply_marks(snapshot_id: bytes, chain: Chain, owner: bytes | None, warning: Callable[[str], None]) -> State:
+    """The state after all of a chain.
 
     `owner` is the slot that wrote the snapshot, None if there is no manifest to tell it.
     """
     state = State()
-    for number in range(count):
+    for number in range(chain.count):
         name = f"marks/{snapshot_id.hex()}.{number}"
         if state.final:
             raise FormatError(name, "follows a final mark")
-        mark = marks.get(number)
+        if number in chain.lost:
+            state = state._replace(forgotten=False)
+            continue
+        mark = chain.marks.get(number)
         if mark is None:
             continue
         if not mark.any_snapshot and owner is not None and mark.slot_id != owner:

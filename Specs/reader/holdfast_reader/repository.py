@@ -32,7 +32,8 @@ class Repository:
         self.index = Index()
         self.opener = packs.SegmentOpener(self.authority)
         self._marks = records.mark_numbers(self.folder)
-        self._loaded_marks: dict[bytes, dict[int, records.Mark]] = {}
+        self._chains: dict[bytes, records.Chain] = {}
+        self.damaged_marks: list[str] = []
         self._segments: OrderedDict[tuple[bytes, int], tuple[bytes, list[int]]] = OrderedDict()
         self._cached = 0
 
@@ -93,21 +94,26 @@ class Repository:
         return manifest.load(self.folder, self.authority, name)
 
     def state(self, snapshot_id: bytes, owner: bytes | None) -> State:
-        if snapshot_id not in self._loaded_marks:
-            self._loaded_marks[snapshot_id] = self._load_marks(snapshot_id)
-        count = len(self._marks.get(snapshot_id, ()))
-        return records.apply_marks(snapshot_id, self._loaded_marks[snapshot_id], count, owner, self.warning)
+        if snapshot_id not in self._chains:
+            self._chains[snapshot_id] = self._load_chain(snapshot_id)
+        return records.apply_marks(snapshot_id, self._chains[snapshot_id], owner, self.warning)
 
-    def _load_marks(self, snapshot_id: bytes) -> dict[int, records.Mark]:
-        marks: dict[int, records.Mark] = {}
-        for due, number in enumerate(sorted(self._marks.get(snapshot_id, ()))):
-            if number != due:
-                raise MissingObject(f"marks/{snapshot_id.hex()}.{due}")
+    def _load_chain(self, snapshot_id: bytes) -> records.Chain:
+        """A mark that cannot be read matters as long as none follows it."""
+        found = self._marks.get(snapshot_id, [])
+        chain = records.Chain(max(found, default=-1) + 1, {}, set())
+        for number in range(chain.count):
             try:
-                marks[number] = records.load_mark(self.folder, self.authority, snapshot_id, number)
+                chain.marks[number] = records.load_mark(self.folder, self.authority, snapshot_id, number)
             except NotAccepted as error:
                 self.warning(str(error))
-        return marks
+            except FormatError as error:
+                chain.lost.add(number)
+                if number == chain.count - 1:
+                    self.damaged_marks.append(str(error))
+                else:
+                    self.warning(str(error))
+        return chain
 
     def marked_snapshots(self) -> list[bytes]:
         return sorted(self._marks)

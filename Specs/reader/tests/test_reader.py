@@ -130,10 +130,7 @@ def test_missing_objects(work: Path) -> None:
     writer = Writer(work / "r")
     snapshot_id, _ = fill(writer)
     writer.write_keyring()
-    writer.mark(snapshot_id, 0, "protect")
-    writer.mark(snapshot_id, 1, "unprotect")
-    needed = [path for path in objects(writer) if "snapshots" not in path.parts and path.name not in
-              ("1", f"{snapshot_id.hex()}.1")]
+    needed = [path for path in objects(writer) if "snapshots" not in path.parts and path.name != "1"]
     assert run(work, "check", "--jobs", "1", "--fast") == 0
     for path in needed:
         data = path.read_bytes()
@@ -283,6 +280,26 @@ def test_marks(work: Path, capsys: Capture) -> None:
     assert listed() == []
     writer.mark(snapshot_id, 5, "undelete")
     assert run(work, "list") == 1
+
+
+def test_lost_marks(work: Path, capsys: Capture) -> None:
+    writer = Writer(work / "r")
+    snapshot_id = writer.snapshot(9, {"kind": "zero"})
+    writer.mark(snapshot_id, 0, "forget")
+    name = f"marks/{snapshot_id.hex()}.0"
+    for content in (b"damaged", None):
+        if content is None:
+            (work / "r" / name).unlink()
+            writer.mark(snapshot_id, 1, "protect")
+        else:
+            (work / "r" / name).write_bytes(content)
+        capsys.readouterr()
+        assert run(work, "list") == (1 if content else 0)
+        out, err = capsys.readouterr()
+        assert not json.loads(out)["forgotten"] and name in err
+        assert run(work, "check", "--jobs", "1") == (1 if content else 0)
+    writer.mark(snapshot_id, 2, "final")
+    assert run(work, "check", "--jobs", "1") == 0
 
 
 def test_own_snapshots_only(work: Path, capsys: Capture) -> None:
