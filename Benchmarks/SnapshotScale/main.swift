@@ -20,7 +20,7 @@ func run() throws {
     umask(0o077)
     let folder = CommandLine.arguments[1]
     let count = CommandLine.arguments.count > 2 ? Int(CommandLine.arguments[2]) ?? 0 : 5000
-    let environment = ClientEnvironment(host: "machine-0", machineID: "", processID: 0, tool: "benchmark", cacheFolder: nil, stateFolder: nil, now: { 1_800_000_000 })
+    let environment = ClientEnvironment(host: "machine-0", machineID: "", processSpace: "", processID: 0, tool: "benchmark", cacheFolder: nil, stateFolder: nil, now: { 1_800_000_000 })
     let storage = LocalStorage(path: "\(folder)/repository")
     let (repository, recoveryKey) = try Repository.create(on: storage, credential: .keyFile(.random()), options: .init(), environment: environment)
     let image = try FileImageReader(path: CommandLine.arguments[0])

@@ -7,14 +7,17 @@ public struct SessionRecord: Equatable, Sendable {
     public var host: String
     /// From /etc/machine-id; empty if there is none.
     public var machineID: String
+    /// Within which `processID` means one process for ever; empty if that is not known.
+    public var processSpace: String
     public var processID: UInt64
     public var startTime: String
     public var tool: String
 
-    public init(kind: String, host: String, machineID: String, processID: UInt64, startTime: String, tool: String) {
+    public init(kind: String, host: String, machineID: String, processSpace: String, processID: UInt64, startTime: String, tool: String) {
         self.kind = kind
         self.host = host
         self.machineID = machineID
+        self.processSpace = processSpace
         self.processID = processID
         self.startTime = startTime
         self.tool = tool
@@ -22,8 +25,8 @@ public struct SessionRecord: Equatable, Sendable {
 
     public var body: [UInt8] {
         let json: JSONValue = [
-            "kind": .string(kind), "host": .string(host), "machine_id": .string(machineID), "process_id": .count(processID), "start_time": .string(startTime),
-            "tool": .string(tool),
+            "kind": .string(kind), "host": .string(host), "machine_id": .string(machineID), "process_space": .string(processSpace), "process_id": .count(processID),
+            "start_time": .string(startTime), "tool": .string(tool),
         ]
         return json.encoded
     }
@@ -33,6 +36,7 @@ public struct SessionRecord: Equatable, Sendable {
         kind = try json.string("kind")
         host = try json.string("host")
         machineID = try json.string("machine_id")
+        processSpace = try json.string("process_space")
         processID = try json.count("process_id", limit: UInt64(Int64.max))
         startTime = try json.string("start_time")
         tool = try json.string("tool")

@@ -128,12 +128,17 @@ def test_a_backup_that_was_killed_leaves_a_session_that_prune_ends(repository: R
 def test_a_session_of_another_machine_is_ended_when_nothing_was_heard_of_it_for_a_day(repository: Repository, generations: list[str], tmp_path: Path) -> None:
     repository.run("forget", *generations[:2]).require(0)
     large = make_image(tmp_path / "large.img", 40 * MIB, 9)
-    elsewhere = repository.program.under("unshare", "--uts", "sh", "-c", 'hostname elsewhere && exec "$@"', "sh")
+    # Another name, and process numbers of its own, as in a container.
+    elsewhere = repository.program.under(
+        "unshare", "--uts", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", 'hostname elsewhere && exec "$@"', "sh")
     process = elsewhere.start(*repository.arguments("backup", "--limit-rate", "4MiB", large))
     deadline = time.monotonic() + 30
     while not list((repository.folder / "sessions").iterdir()):
         assert time.monotonic() < deadline
         time.sleep(0.05)
+    container = repository.using(repository.program.under("unshare", "--pid", "--fork", "--mount-proc"))
+    (running,) = container.run("sessions", "--json").require(0).of_type("session")
+    assert not running["session"]["gone"], "in another container its number says nothing"
     process.send_signal(signal.SIGKILL)
     process.communicate(timeout=30)
 

@@ -28,7 +28,7 @@ struct DamagedRepository {
         do { _ = try fixture.backup(MemoryImageStream([1], breaksOffAt: 0)) } catch is RepositoryError {}
         try repository.mark([first], .protect)
         let session = ObjectName.session(SessionID(Sodium.randomID()))
-        let record = SessionRecord(kind: "backup", host: "elsewhere", machineID: "", processID: 7, startTime: repository.timestamp, tool: "holdfast test")
+        let record = SessionRecord(kind: "backup", host: "elsewhere", machineID: "", processSpace: "", processID: 7, startTime: repository.timestamp, tool: "holdfast test")
         _ = try storage.put(session, repository.sealer.seal(record.body, repository.sealer.repositoryBinding(.session, name: session.path)).span)
         let list = ObjectName(.condemned, RandomID([UInt8](repeating: 9, count: 16)).hexadecimal)
         let condemned = CondemnedList(kind: .prune, dataPacks: [PackID(Digest([UInt8](repeating: 5, count: 32)))], mapPacks: [])

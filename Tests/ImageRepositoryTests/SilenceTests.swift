@@ -42,9 +42,11 @@ struct SilenceTests {
     private func prune(_ options: PruneOptions = PruneOptions()) throws -> PruneReport { try maintainer.repository.prune(options, cancellation: Cancellation()) }
 
     /// What a machine leaves that died in a backup.
-    private func leaveSession() throws -> SessionID {
+    private func leaveSession(space: String = "elsewhere, first boot") throws -> SessionID {
         let storage = FaultInjectingStorage(storage)
-        let other = try RepositoryFixture(opening: storage, like: maintainer, environment: RepositoryFixture.environment(host: "elsewhere"))
+        var environment = RepositoryFixture.environment(host: "elsewhere")
+        environment.processSpace = space
+        let other = try RepositoryFixture(opening: storage, like: maintainer, environment: environment)
         storage.injectNext(.crashAfter) { if case .put(let name, _) = $0 { name.kind == .packs } else { false } }
         #expect(throws: RepositoryError.self) { try other.backup(TestImages.random(byteCount: 100_000, seed: 3)) }
         return try #require(try maintainer.repository.openSessions().first).id
@@ -57,6 +59,15 @@ struct SilenceTests {
     }
 
     private func heartbeats() throws -> [String] { try storage.list(.sessions).map(\.name.leaf).filter { $0.contains(".") }.sorted() }
+
+    @Test(arguments: [("", ""), ("one boot", "another"), ("one boot", "one boot")])
+    func `only a session of the same process space is known to be gone, whatever its number and the names of its machine`(left: String, looking: String) throws {
+        _ = try leaveSession(space: left)
+        var environment = RepositoryFixture.environment(host: "elsewhere", processID: 2)
+        environment.processSpace = looking
+        let other = try RepositoryFixture(opening: storage, like: maintainer, environment: environment).repository
+        #expect(try other.openSessions().map(\.isGone) == [left == looking && !left.isEmpty])
+    }
 
     @Test func `a prune ends a session of another machine after a day without a sign of life`() throws {
         let session = try leaveSession()

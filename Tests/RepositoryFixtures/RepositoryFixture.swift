@@ -18,8 +18,8 @@ package struct RepositoryFixture {
         host: String = "test-host", stateFolder: String? = nil, processID: UInt64 = 1, now: Int64 = 1_770_000_000
     ) -> ClientEnvironment {
         ClientEnvironment(
-            host: host, machineID: "0123456789abcdef", processID: processID, tool: "holdfast test", cacheFolder: nil, stateFolder: stateFolder,
-            now: { now }, isRunning: { _ in false })
+            host: host, machineID: "0123456789abcdef", processSpace: "\(host), first boot", processID: processID, tool: "holdfast test", cacheFolder: nil,
+            stateFolder: stateFolder, now: { now }, isRunning: { _ in false })
     }
 
     /// One that is open already.

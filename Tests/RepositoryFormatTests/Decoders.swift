@@ -48,7 +48,7 @@ struct Decoder: Sendable, CustomTestStringConvertible {
     static let json: [Decoder] = {
         var samples = Samples(seed: 2)
         let mark = Mark(kind: .protect, snapshot: SnapshotID(samples.id()), number: 12, time: "2026-03-01T12:00:00Z")
-        let session = SessionRecord(kind: "backup", host: "h", machineID: "m", processID: 4711, startTime: "2026-03-01T12:00:00Z", tool: "t")
+        let session = SessionRecord(kind: "backup", host: "h", machineID: "m", processSpace: "s", processID: 4711, startTime: "2026-03-01T12:00:00Z", tool: "t")
         let heartbeat = Heartbeat(session: SessionID(samples.id()), number: 3, time: "2026-03-01T12:00:00Z")
         let condemned = CondemnedList(kind: .prune, dataPacks: [PackID(samples.digest())], mapPacks: [PackID(samples.digest())])
         let awaited = AwaitedSessions(sessions: [SessionID(samples.id()), SessionID(samples.id())])

@@ -41,8 +41,8 @@ final class Client: @unchecked Sendable {
     func environment(_ world: World, cacheFolder: String?) -> ClientEnvironment {
         let machine = machine
         return ClientEnvironment(
-            host: machine.name, machineID: machine.name, processID: processID, tool: "simulation", cacheFolder: cacheFolder,
-            stateFolder: machine.stateFolder, now: { world.now + machine.clockError },
+            host: machine.name, machineID: machine.name, processSpace: machine.name, processID: processID, tool: "simulation",
+            cacheFolder: cacheFolder, stateFolder: machine.stateFolder, now: { world.now + machine.clockError },
             isRunning: { process in world.isRunning(process, on: machine) })
     }
 }

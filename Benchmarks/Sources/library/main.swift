@@ -17,7 +17,7 @@ struct Measured {
     init(imagePath: String, folder: String) throws {
         image = try FileImageReader(path: imagePath)
         let environment = ClientEnvironment(
-            host: "benchmark", machineID: "", processID: 0, tool: "benchmark", cacheFolder: nil, stateFolder: nil, now: { 0 })
+            host: "benchmark", machineID: "", processSpace: "", processID: 0, tool: "benchmark", cacheFolder: nil, stateFolder: nil, now: { 0 })
         repository = try Repository.create(
             on: LocalStorage(path: folder), credential: .keyFile(.random()), options: .init(), environment: environment
         ).repository

@@ -12,7 +12,8 @@ enum ThisMachine {
                 "there is no home folder; HOLDFAST_CACHE_DIR and HOLDFAST_STATE_DIR name folders for the cache and for what guards against rollback")
         }
         return ClientEnvironment(
-            host: hostName, machineID: machineID, processID: UInt64(getpid()), tool: "holdfast \(ToolVersion.text)", cacheFolder: cacheFolder, stateFolder: stateFolder,
+            host: hostName, machineID: machineID, processSpace: processSpace, processID: UInt64(getpid()), tool: "holdfast \(ToolVersion.text)",
+            cacheFolder: cacheFolder, stateFolder: stateFolder,
             now: { Clock.now }, isRunning: { id in kill(pid_t(truncatingIfNeeded: id), 0) == 0 || errno != ESRCH })
     }
 
@@ -24,8 +25,18 @@ enum ThisMachine {
     }
 
     /// machine-id(5); empty where the file is missing, as in a rescue system.
-    static var machineID: String {
-        let file = unsafe holdfast_open("/etc/machine-id", O_RDONLY | O_CLOEXEC, 0)
+    static var machineID: String { firstWord(of: "/etc/machine-id") }
+
+    /// The kernel's id of this boot (random(4)), and the inode of the namespace of process numbers (pid_namespaces(7)).
+    private static var processSpace: String {
+        let boot = firstWord(of: "/proc/sys/kernel/random/boot_id")
+        var status = stat()
+        guard !boot.isEmpty, unsafe stat("/proc/self/ns/pid", &status) == 0 else { return "" }
+        return "\(boot)/\(status.st_ino)"
+    }
+
+    private static func firstWord(of path: String) -> String {
+        let file = unsafe holdfast_open(path, O_RDONLY | O_CLOEXEC, 0)
         guard file >= 0 else { return "" }
         defer { _ = close(file) }
         var bytes = [UInt8](repeating: 0, count: 64)

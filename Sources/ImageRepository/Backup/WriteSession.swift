@@ -179,7 +179,8 @@ final class WriteSession {
     private static func register(_ repository: Repository, kind: String) throws(RepositoryError) -> SessionID {
         let environment = repository.environment
         let record = SessionRecord(
-            kind: kind, host: environment.host, machineID: environment.machineID, processID: environment.processID, startTime: repository.timestamp,
+            kind: kind, host: environment.host, machineID: environment.machineID, processSpace: environment.processSpace,
+            processID: environment.processID, startTime: repository.timestamp,
             tool: environment.tool)
         for _ in 0..<8 {
             let id = SessionID(RandomID(repository.sealer.member.salt(for: record.body).bytes.prefix(RandomID.byteCount)))

@@ -7,7 +7,7 @@ import Storage
 public struct OpenSession: Sendable {
     public let id: SessionID
     public let record: SessionRecord
-    /// It ran on this machine, and its process does so no more.
+    /// It ran on this machine since it was booted, and its process does so no more.
     public let isGone: Bool
     /// Seconds, by the clock of this machine, since it saw for the first time the last sign of life; 0 when it looks for the first time.
     public internal(set) var silentSeconds: Int64 = 0
@@ -152,8 +152,8 @@ extension Repository {
             return document
         }
         let record = try decoding(name.path) { () throws(FormatError) in try SessionRecord(body: document.body) }
-        // Machines without an id are not told apart by their names, which may be “localhost”.
-        let isHere = record.host == environment.host && record.machineID == environment.machineID && !record.machineID.isEmpty
+        // A name and an id are no proof that it is this machine: clones and containers share them.
+        let isHere = record.processSpace == environment.processSpace && !record.processSpace.isEmpty
         let isGone = isHere && record.processID != environment.processID && !environment.isRunning(record.processID)
         return OpenSession(id: id, record: record, isGone: isGone)
     }

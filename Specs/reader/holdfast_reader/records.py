@@ -81,7 +81,7 @@ def load_session(folder: storage.Folder, authority: Authority, name: str) -> byt
     """The slot that registered it; any slot may, retired ones too."""
     document = authority.open(name, folder.read(name, limits.RECORD), (header.SESSION,))
     json = members.parse(name, document.body)
-    for key in ("kind", "host", "machine_id"):
+    for key in ("kind", "host", "machine_id", "process_space"):
         json.text(key)
     json.integer("process_id")
     json.time("start_time")

@@ -106,7 +106,7 @@ def test_each_object_is_guarded(work: Path, capsys: Capture) -> None:
     snapshot_id, _ = fill(writer)
     writer.mark(snapshot_id, 0, "protect")
     name = "sessions/" + snapshot_id.hex()
-    writer.put(name, writer.document(9, name, {"kind": "backup", "host": "h", "machine_id": "m", "process_id": 1, "tool": "t",
+    writer.put(name, writer.document(9, name, {"kind": "backup", "host": "h", "machine_id": "m", "process_space": "s", "process_id": 1, "tool": "t",
                                                "start_time": "2026-03-01T12:00:00Z"}))
     name = "condemned/" + snapshot_id.hex()
     writer.put(name, writer.document(10, name, {"kind": "prune", "packs": ["00" * 32], "maps": []}))
@@ -337,7 +337,7 @@ def test_abort_record(work: Path, capsys: Capture) -> None:
     writer.put(name, writer.document(14, name, body, writer.backup))
     assert run(work, "list") == 0
     assert capsys.readouterr() == ("", "")
-    session = {"kind": "backup", "host": "h", "machine_id": "m", "process_id": 1, "tool": "t", "start_time": "2026-03-01T12:00:00Z"}
+    session = {"kind": "backup", "host": "h", "machine_id": "m", "process_space": "s", "process_id": 1, "tool": "t", "start_time": "2026-03-01T12:00:00Z"}
     for slot, warns in ((writer.backup, False), (writer.full, True)):
         registered = "sessions/" + "ab" * 16
         writer.put(registered, writer.document(9, registered, session, slot))
