@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from support.images import MIB, make_image, overwrite, random_bytes
-from support.program import finish
+from support.program import Outcome, finish
 from support.repository import Repository
+from support.tracing import needs_strace, under_strace
 
 KILL_COUNT = int(os.environ.get("HOLDFAST_RANDOM_KILLS", "30"))
 SEED = int(os.environ.get("HOLDFAST_SEED", "1"))
@@ -44,6 +45,37 @@ def test_an_interrupted_restore_ends_with_130_and_says_that_the_target_is_not_co
     process.send_signal(signal.SIGINT)
     outcome = finish(process).require(130)
     assert "not complete" in outcome.errors and len(outcome.output_bytes) < 256 * MIB
+
+
+def interrupt_slowed(repository: Repository, target: Path, call: str, *arguments: object) -> Outcome:
+    """A restore that gets SIGINT in `call`, which takes two seconds."""
+    slow = under_strace(repository.program, "--seccomp-bpf", "-e", f"trace={call}", "-e", f"inject={call}:delay_enter=2000000:when=1")
+    process = slow.start(*repository.arguments("restore", *arguments, "latest", target))
+    while process.poll() is None and not target.with_name(f"{target.name}.incomplete").exists():
+        pass
+    time.sleep(1)
+    os.killpg(process.pid, signal.SIGINT)
+    return finish(process)
+
+
+@needs_strace
+def test_a_restore_that_can_be_stopped_no_more_does_not_say_that_it_is_not_complete(repository: Repository, tmp_path: Path) -> None:
+    image = make_image(tmp_path / "disk.img", MIB)
+    repository.snapshot(image)
+    target = tmp_path / "back.img"
+    outcome = interrupt_slowed(repository, target, "fsync", "--threads", "1").require(0)
+    assert "stopping" in outcome.errors and "not complete" not in outcome.errors
+    assert target.read_bytes() == image.read_bytes()
+
+
+@needs_strace
+def test_an_interruption_while_a_target_is_read_back_says_that_it_is_complete(repository: Repository, tmp_path: Path) -> None:
+    image = make_image(tmp_path / "disk.img", MIB)
+    repository.snapshot(image)
+    target = tmp_path / "back.img"
+    outcome = interrupt_slowed(repository, target, "fsync", "--threads", "1", "--verify").require(130)
+    assert f"{target} is complete, but was not read back" in outcome.errors and "not complete" not in outcome.errors
+    assert target.read_bytes() == image.read_bytes()
 
 
 def test_backups_killed_at_random_moments_lose_nothing(repository: Repository, tmp_path: Path) -> None:

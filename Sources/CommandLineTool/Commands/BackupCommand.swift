@@ -75,7 +75,7 @@ struct BackupCommand: Command {
         let repository = try repository.open(console)
         let options = try backupOptions(repository)
         let operation = Operation(
-            console: console, kind: .backup, stopping: "stopping: what was stored is kept for the next backup", onStop: opened.stop)
+            console: console, kind: .backup, onStopNote: "; what was stored is kept for the next backup", onStop: opened.stop)
         let start = Clock.monotonicMilliseconds
         let report = try operation.run { (progress, cancellation) throws(RepositoryError) in
             try repository.backup(opened.sources, options: options, progress: progress, cancellation: cancellation)

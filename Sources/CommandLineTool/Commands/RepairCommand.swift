@@ -33,7 +33,7 @@ struct RepairCommand: Command {
         options.isDryRun = dryRun
         options.dropsLostSnapshots = dropLostSnapshots
         let chosen = options
-        let report = try Operation(console: console, kind: .repair, stopping: "stopping; the next repair goes on").run { (progress, cancellation) throws(RepositoryError) in
+        let report = try Operation(console: console, kind: .repair, onStopNote: "; the next repair goes on").run { (progress, cancellation) throws(RepositoryError) in
             try repository.repair(chosen, progress: progress, cancellation: cancellation)
         }
         ProblemText.report(report.problems, console)

@@ -93,7 +93,7 @@ struct RestoreCommand: Command {
         let start = Clock.monotonicMilliseconds
         let report: RestoreReport
         do throws(Failure) {
-            report = try Operation(console: console, kind: .restore, stopping: "stopping: \(targetName) is not complete").run {
+            report = try Operation(console: console, kind: .restore).run {
                 (progress, cancellation) throws(RepositoryError) in
                 try repository.restore(
                     image, to: writer, targetName: targetName, options: options, progress: progress, cancellation: cancellation)
@@ -107,6 +107,7 @@ struct RestoreCommand: Command {
         }
         RestoreReporter(console: console).report(
             report, what, snapshot: snapshot, image: image.name, target: targetName, isStream: isStream, milliseconds: Clock.monotonicMilliseconds - start)
+        if verify, !report.isVerified { throw Failure("interrupted; \(targetName) is complete, but was not read back to its end", status: .interrupted) }
         return report.unreadable.isEmpty ? .done : .incomplete
     }
 }

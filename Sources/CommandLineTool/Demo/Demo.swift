@@ -18,7 +18,7 @@ struct Demo {
 
     func run() throws(Failure) {
         let cancellation = cancellation
-        let response = Interruption.Response(message: "stopping") { cancellation.cancel() }
+        let response = Interruption.Response(message: "stopping as soon as it can") { cancellation.cancel() }
         do throws(Failure) {
             try Interruption.responding(with: response) { () throws(Failure) in try tell() }
         } catch {

@@ -4,8 +4,8 @@ import ImageRepository
 struct Operation {
     let console: Console
     let kind: ProgressText.Kind
-    /// What to say when it is asked to stop.
-    var stopping = "stopping"
+    /// What else to say when it is asked to stop. It may end before it can: then this must be true as well.
+    var onStopNote = ""
     /// What else must be done then, such as waking a reader that waits for input.
     var onStop: @Sendable () -> Void = {}
 
@@ -15,7 +15,7 @@ struct Operation {
         let counters = ProgressCounters()
         let cancellation = Cancellation()
         let onStop = onStop
-        let response = Interruption.Response(message: stopping) {
+        let response = Interruption.Response(message: "stopping as soon as it can\(onStopNote)") {
             cancellation.cancel()
             onStop()
         }

@@ -5,7 +5,7 @@ import RepositoryFormat
 /// What a prune would do and what it did, in words and as JSON.
 enum PruneText {
     static func prune(_ repository: Repository, _ options: PruneOptions, _ console: Console) throws(Failure) -> ExitStatus {
-        let report = try Operation(console: console, kind: .prune, stopping: "stopping; the next prune goes on").run { _, cancellation throws(RepositoryError) in
+        let report = try Operation(console: console, kind: .prune, onStopNote: "; the next prune goes on").run { _, cancellation throws(RepositoryError) in
             try repository.prune(options, cancellation: cancellation)
         }
         if let plan = report.plan, report.waitsFor.isEmpty { console.print(keptLines(plan)) }

@@ -10,7 +10,7 @@ extension Repository {
     /// Writes an image of a snapshot to a target.
     ///
     /// Every chunk is verified before its bytes are written; what cannot be verified stops the restore with the chunk's object named. After
-    /// a failure the target is not complete, and one that the writer created is removed.
+    /// a failure the target is not complete, and one that the writer created is removed. Who is asked to stop while it is read back returns a report that says so.
     /// - Parameter targetName: for messages.
     /// - Throws: `.notPermitted` for a key of role backup; `.damaged`, `.missingChunk`, `.verificationFailed`, `.image`, `.storage`, `.cancelled`.
     public func restore(
@@ -44,15 +44,25 @@ extension Repository {
                     run = try makeRun()
                 }
             }
+            // From here on the target becomes complete, and an interruption must not say anything else.
+            try cancellation.check()
             try imaging { () throws(ImageError) in try writer.finish() }
-            if options.verifies { try run.verify() }
             return RestoreReport(
                 imageByteCount: image.byteCount, writtenByteCount: run.target.writtenByteCount.load(ordering: .relaxed),
-                unreadable: unreadable, isVerified: options.verifies)
+                unreadable: unreadable, isVerified: options.verifies ? try verified(run) : false)
         } catch {
             // The error that stopped the restore is the one to tell.
             do throws(ImageError) { try writer.discardIncomplete() } catch {}
             throw error
         }
+    }
+
+    /// False if it was asked to stop meanwhile: what is not read back is complete all the same.
+    private func verified(_ run: RestoreRun) throws(RepositoryError) -> Bool {
+        do throws(RepositoryError) { try run.verify() } catch {
+            guard case .cancelled = error else { throw error }
+            return false
+        }
+        return true
     }
 }
