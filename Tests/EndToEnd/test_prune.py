@@ -147,10 +147,16 @@ def test_a_session_of_another_machine_is_ended_when_nothing_was_heard_of_it_for_
         (summary,) = later.run("prune", "--json", *options).require(0).of_type("summary")
         return list(summary["waits_for"])
 
+    # Who can remember nothing promises nothing.
+    forgetful = repository.using(repository.program.with_variables(HOME="", HOLDFAST_CACHE_DIR="", HOLDFAST_STATE_DIR=""))
+    errors = forgetful.run("prune").require(0).errors
+    assert "no state folder" in errors and "hear nothing" not in errors
     (first,) = waits_for(0)
     assert first["host"] == "elsewhere" and not first["gone"]
     (second,) = waits_for(23)
     assert second["id"] == first["id"] and 23 * 3600 <= int(str(second["silent_seconds"])) < 24 * 3600
+    assert "hear nothing for 24 hours is ended" in repository.run("prune").require(0).errors
+    assert "hear nothing for 90 minutes is ended" in repository.run("prune", "--end-silent", "90m").require(0).errors
     assert len(waits_for(25, "--end-silent", "never")) == 1 and len(waits_for(25, "--end-silent", "2d")) == 1
     assert waits_for(25) == []
     assert not list((repository.folder / "sessions").iterdir())

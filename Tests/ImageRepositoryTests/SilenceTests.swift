@@ -125,6 +125,22 @@ struct SilenceTests {
         #expect(try prune().waitsFor.map(\.id) == [])
     }
 
+    @Test func `a machine that can remember nothing knows of no silence and ends nobody`() throws {
+        let session = try leaveSession()
+        try forgetSomething()
+        let clock = clock
+        for folder in [nil, "/proc/no-such-folder"] as [String?] {
+            var environment = RepositoryFixture.environment(host: "forgetful", stateFolder: folder)
+            environment.now = { clock.now }
+            let other = try RepositoryFixture(opening: storage, like: maintainer, environment: environment)
+            for _ in 0..<2 {
+                let waiting = try other.repository.prune(cancellation: Cancellation()).waitsFor
+                #expect(waiting.map(\.id) == [session] && waiting.map(\.silentSeconds) == [nil])
+                clock.pass(2 * SilenceTests.day)
+            }
+        }
+    }
+
     @Test func `a backup gives a sign of life where ten minutes have passed, and leaves none`() throws {
         let clock = clock
         let calls = FaultInjectingStorage(storage)

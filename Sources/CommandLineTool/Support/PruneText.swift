@@ -19,7 +19,7 @@ enum PruneText {
         if !report.waitsFor.isEmpty {
             let waiting = report.deleted.count == 0 ? "Nothing was deleted yet" : "Packs that they may need wait"
             console.note("\(waiting). Prune again when these sessions have ended, or end one that hangs with “holdfast sessions --end ID”.")
-            if let seconds = options.silentAfter { console.note("One of which prunes of this machine hear nothing for \(hours(seconds)) is ended by the next.") }
+            if let line = silenceRule(options, report.waitsFor) { console.note(line) }
         } else if done.isEmpty {
             console.note("Nothing to delete.")
         }
@@ -59,16 +59,25 @@ enum PruneText {
 
     /// What is worth telling of it: a backup gives a sign of life every ten minutes.
     static func silence(_ session: OpenSession) -> String {
-        session.silentSeconds >= 3600 ? " (nothing heard of it for \(hours(session.silentSeconds)))" : ""
+        guard let seconds = session.silentSeconds, seconds >= 3600 else { return "" }
+        return " (nothing heard of it for \(count(Int(seconds / 3600), "hour")))"
     }
 
-    private static func hours(_ seconds: Int64) -> String { count(Int(seconds / 3600), "hour") }
+    /// When sessions that are waited for are ended; nil if the user wants none to be.
+    static func silenceRule(_ options: PruneOptions, _ sessions: [OpenSession]) -> String? {
+        guard let seconds = options.silentAfter else { return nil }
+        guard sessions.allSatisfy({ $0.silentSeconds != nil }) else {
+            return "This machine has no state folder that it can use to remember when it heard of them, so its prunes end none of them for its silence."
+        }
+        let time = seconds % 3600 == 0 ? count(Int(seconds / 3600), "hour") : count(Int(seconds / 60), "minute")
+        return "One of which prunes of this machine hear nothing for \(time) is ended by the next."
+    }
 
     static func json(_ session: OpenSession) -> JSONValue {
         [
             "id": .string(session.id.hexadecimal), "kind": .string(session.record.kind), "host": .string(session.record.host),
             "process_id": .count(session.record.processID), "start_time": .string(session.record.startTime), "tool": .string(session.record.tool), "gone": .bool(session.isGone),
-            "silent_seconds": .count(session.silentSeconds),
+            "silent_seconds": session.silentSeconds.map { .count($0) } ?? .null,
         ]
     }
 

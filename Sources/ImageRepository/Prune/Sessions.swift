@@ -9,8 +9,9 @@ public struct OpenSession: Sendable {
     public let record: SessionRecord
     /// It ran on this machine since it was booted, and its process does so no more.
     public let isGone: Bool
-    /// Seconds, by the clock of this machine, since it saw for the first time the last sign of life; 0 when it looks for the first time.
-    public internal(set) var silentSeconds: Int64 = 0
+    /// Seconds, by the clock of this machine, since it saw for the first time the last sign of life; 0 when it looks for the first time. Nil where it can
+    /// remember nothing: there no session is ended for its silence.
+    public internal(set) var silentSeconds: Int64?
 }
 
 extension Repository {
@@ -88,10 +89,11 @@ extension Repository {
         }
         running = listen(to: running, listing)
         if let silentAfter {
-            for session in running where session.silentSeconds >= silentAfter {
-                _ = try abort(session.id, reason: "nothing was heard of it for \(session.silentSeconds) s")
+            for session in running {
+                guard let seconds = session.silentSeconds, seconds >= silentAfter else { continue }
+                _ = try abort(session.id, reason: "nothing was heard of it for \(seconds) s")
             }
-            running.removeAll { $0.silentSeconds >= silentAfter }
+            running.removeAll { ($0.silentSeconds ?? 0) >= silentAfter }
         }
         let ids = Set(running.map(\.id))
         for (id, names) in listing.heartbeats where !ids.contains(id) {
@@ -126,7 +128,7 @@ extension Repository {
         let silence = SilenceLog(repository: id, folder: environment.stateFolder).look(counts, now: environment.now())
         return sessions.map { session in
             var session = session
-            session.silentSeconds = silence[session.id] ?? 0
+            session.silentSeconds = silence[session.id]
             return session
         }
     }
