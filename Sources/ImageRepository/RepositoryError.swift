@@ -5,7 +5,7 @@ import Sealing
 public import Storage
 
 /// Why an operation on a repository did not succeed.
-public enum RepositoryError: Error, Sendable {
+public indirect enum RepositoryError: Error, Sendable {
     /// There is nothing at that place, or nothing that is a repository.
     case noRepository(place: String, reason: String)
     /// `init` found a repository, or something else, where one was to be made.
@@ -28,6 +28,8 @@ public enum RepositoryError: Error, Sendable {
     case noImage(String, names: [String])
     /// A chunk that a snapshot needs is in no pack that is there.
     case missingChunk(ChunkID)
+    /// What a snapshot needs is lost or cannot be read; others may need it too.
+    case lacking(snapshot: SnapshotID, cause: RepositoryError)
     /// A maintainer ended this session; nothing was committed.
     case sessionEnded(SessionID)
     /// The caller asked to stop; what was stored will be found again.
@@ -41,6 +43,22 @@ public enum RepositoryError: Error, Sendable {
 }
 
 extension RepositoryError {
+    /// The same, and the snapshot for which it was read: where something is lost, but not where it could not be asked for.
+    func needed(by snapshot: SnapshotID) -> RepositoryError {
+        switch self {
+        case .missingChunk, .damaged, .storage(.notFound), .storage(.shortObject), .storage(.failed): .lacking(snapshot: snapshot, cause: self)
+        default: self
+        }
+    }
+
+    /// An object was listed, and is gone.
+    var isVanishedObject: Bool {
+        switch self {
+        case .storage(.notFound), .lacking(_, .storage(.notFound)): true
+        default: false
+        }
+    }
+
     /// A pack or chunk is not where the index said.
     var isMissingData: Bool {
         switch self {
@@ -69,6 +87,8 @@ extension RepositoryError: CustomStringConvertible {
                 ? "the snapshot has several images (\(names.joined(separator: ", "))); say which, as SNAPSHOT:IMAGE"
                 : "the snapshot has no image “\(name)”; it has \(names.joined(separator: ", "))"
         case .missingChunk(let id): "chunk \(id) is in no pack of the repository; run “holdfast check”"
+        case .lacking(let snapshot, .missingChunk(let id)): "chunk \(id) is in no pack of the repository, and snapshot \(snapshot) needs it"
+        case .lacking(let snapshot, let cause): "\(cause), and snapshot \(snapshot) needs it"
         case .sessionEnded(let session): "session \(session) was ended by a maintainer and nothing was committed; run the backup again"
         case .cancelled: "interrupted"
         case .invalid(let reason): reason

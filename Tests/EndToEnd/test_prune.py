@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from support.images import KIB, MIB, make_image, overwrite, random_bytes
+from support.objects import flip, names_of_kind
 from support.reader import read
 from support.repository import Repository
 
@@ -163,6 +164,43 @@ def test_a_session_of_another_machine_is_ended_when_nothing_was_heard_of_it_for_
     assert repository.snapshot_ids() == generations[2:]
     repository.require_clean()
     repository.run("prune", "--end-silent", "10m").require(64)
+
+
+@pytest.mark.parametrize("kind", ["packs", "maps"])
+@pytest.mark.parametrize("is_gone", [True, False], ids=["gone", "damaged"])
+@pytest.mark.parametrize("is_backed_up", [True, False])
+def test_a_prune_that_stops_at_a_loss_names_the_snapshot_and_the_ways_out(
+        repository: Repository, image: Path, tmp_path: Path, kind: str, is_gone: bool, is_backed_up: bool) -> None:
+    if kind == "packs" and not is_gone:
+        pytest.skip("a prune reads no data that stays")
+    lost = repository.snapshot(image)
+    (name, *_) = names_of_kind(repository.folder, kind)
+    other = make_image(tmp_path / "other.img", 4 * MIB, seed=7)
+    kept = repository.snapshot(other)
+    repository.run("protect", lost).require(0)
+    path = repository.folder / name
+    if is_gone:
+        path.unlink()
+    else:
+        path.chmod(0o600)
+        for offset in range(50, path.stat().st_size, 20):
+            flip(path, offset, 0xFF)
+    for command in (["prune"], ["prune", "--dry-run"]):
+        errors = repository.run(*command).require(1).errors
+        assert lost in errors and kept not in errors
+        assert all(f"holdfast {words}" in errors for words in ("check", "repair", f"unprotect {lost[:12]}", f"forget {lost[:12]}"))
+    if is_backed_up:
+        if not is_gone:
+            repository.run("repair", "--read-data").require(1)
+        repository.snapshot(image)
+        repository.run("prune").require(0)
+        repository.require_equal(lost, image, tmp_path / "back.img")
+    else:
+        repository.run("unprotect", lost[:12]).require(0)
+        repository.run("forget", lost[:12]).require(0)
+        repository.run("prune").require(0)
+        repository.require_clean()
+    repository.require_equal(kept, other, tmp_path / "back.img")
 
 
 def test_a_prune_waits_for_a_running_backup_unless_it_is_ended(repository: Repository, image: Path, generations: list[str], tmp_path: Path) -> None:

@@ -107,7 +107,7 @@ struct Pruner: Actor {
     private func mayStop(_ error: RepositoryError) -> Bool {
         switch error {
         // Ordering 12: another maintainer has made final what this one held for live.
-        case .missingChunk: true
+        case .lacking(_, .missingChunk): true
         // An index and no snapshot: the first backup has not got so far, which nobody can tell from a loss.
         case .damaged("snapshots", _) where !world.oracle.hasSeenSnapshot: true
         // Its session was ended while it copied, and what it had written was nobody's.

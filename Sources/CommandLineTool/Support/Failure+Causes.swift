@@ -15,6 +15,12 @@ extension Failure {
         case .cancelled: self = .interrupted
         case .damaged(let object, _) where Failure.opens(object):
             self.init("\(error); the repository cannot be opened without it: put it back from a copy of the repository")
+        case .lacking(let snapshot, _):
+            let name = SnapshotText.short(snapshot)
+            self.init("""
+                \(error), perhaps others too; no prune deletes anything while that is so. “holdfast check” names all that are affected. \
+                “holdfast repair” lists what is lost of them, and backups made after it store again what their sources still have; else give the snapshots up: “holdfast unprotect \(name)” if it is protected, “holdfast forget \(name)”, and prune
+                """)
         case .damaged: self.init("\(error); “holdfast check” tells which snapshots are affected")
         case .storage(let error): self.init(error)
         case .image(let error): self.init(error)

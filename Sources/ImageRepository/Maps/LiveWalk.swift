@@ -4,6 +4,8 @@ import RepositoryFormat
 
 /// A chunk that a snapshot reaches, and where it belongs there.
 struct ChunkUse {
+    /// One that reaches it: the first that was gone through.
+    var snapshot: SnapshotID
     var id: ChunkID
     var kind: PackDirectory.Kind
     /// Of a map chunk: the first that it covers.
@@ -29,22 +31,24 @@ struct LiveWalk {
         self.use = use
     }
 
-    /// - Throws: for anything that cannot be read: what it reaches is not known then.
+    /// - Throws: for anything that cannot be read: what it reaches is not known then. `.lacking` if that is lost.
     mutating func walk(_ manifest: Manifest) throws(RepositoryError) {
-        for tree in MapTree.all(of: manifest) { try walk(tree.whole) }
+        for tree in MapTree.all(of: manifest) { try walk(tree.whole, manifest.snapshot) }
     }
 
-    private mutating func walk(_ subtree: MapSubtree) throws(RepositoryError) {
+    private mutating func walk(_ subtree: MapSubtree, _ snapshot: SnapshotID) throws(RepositoryError) {
         guard let identity = subtree.identity, enters?(identity) ?? known.insert(identity).inserted else { return }
         try cancellation.check()
-        try use(ChunkUse(id: identity.id, kind: .map, band: subtree.firstBand))
-        switch try subtree.content(reader) {
+        try use(ChunkUse(snapshot: snapshot, id: identity.id, kind: .map, band: subtree.firstBand))
+        let content: MapSubtree.Content
+        do throws(RepositoryError) { content = try subtree.content(reader) } catch { throw error.needed(by: snapshot) }
+        switch content {
         case .subtrees(let subtrees):
-            for subtree in subtrees { try walk(subtree) }
+            for subtree in subtrees { try walk(subtree, snapshot) }
         case .band(let map):
             var offset = 0
             for entry in map.entries {
-                if entry.kind == .data { try use(ChunkUse(id: entry.chunk, kind: .data, band: subtree.firstBand, offset: offset)) }
+                if entry.kind == .data { try use(ChunkUse(snapshot: snapshot, id: entry.chunk, kind: .data, band: subtree.firstBand, offset: offset)) }
                 offset += Int(entry.byteCount)
             }
         }

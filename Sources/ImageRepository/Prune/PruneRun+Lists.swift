@@ -65,14 +65,15 @@ extension PruneRun {
     ) throws(RepositoryError) -> Verdict {
         let index = loaded.index
         let own = list.packs
-        var lacking: [PackDirectory.Kind: Set<ChunkID>] = [:]
+        /// Each with a snapshot that needs it.
+        var lacking: [PackDirectory.Kind: [ChunkID: SnapshotID]] = [:]
         func isSafe(_ location: ChunkLocation) -> Bool {
             let pack = index.pack(location.pack)
             if Mutant.ignoresOtherLists.isActive { return loaded.listed[pack.name] != nil && !own.contains(pack.name) }
             return pack.isCounting && !others.contains(pack.name) && !own.contains(pack.name)
         }
         try walk(roots, index) { use throws(RepositoryError) in
-            if !index.locations(use.id).contains(where: isSafe) { lacking[use.kind, default: []].insert(use.id) }
+            if !index.locations(use.id).contains(where: isSafe) { lacking[use.kind, default: [:]][use.id] = use.snapshot }
         }
         guard !lacking.isEmpty, !Mutant.skipsRemark.isActive else { return Verdict(sparedDataPacks: [], sparedMapPacks: []) }
         // What is on the own list is told by the packs themselves.
@@ -84,7 +85,7 @@ extension PruneRun {
             guard let wanted = lacking[kind] else { continue }
             do throws(PackingError) {
                 let directory = try packs.readDirectory(info, kind)
-                let held = Set(directory.segments.flatMap(\.chunks).map(\.id)).intersection(wanted)
+                let held = Set(directory.segments.flatMap(\.chunks).map(\.id)).filter { wanted[$0] != nil }
                 guard !held.isEmpty else { continue }
                 found[kind, default: []].formUnion(held)
             } catch {
@@ -93,10 +94,10 @@ extension PruneRun {
             }
             if kind == .data { verdict.sparedDataPacks.append(id) } else { verdict.sparedMapPacks.append(id) }
         }
-        for (kind, ids) in lacking {
+        for (kind, users) in lacking {
             // A copy on another list is that list's to spare; one in a pack that is not there is none.
-            for id in ids.subtracting(found[kind] ?? []) where !index.locations(id).contains(where: { loaded.listed[index.pack($0.pack).name] != nil }) {
-                throw .missingChunk(id)
+            for (id, snapshot) in users where found[kind]?.contains(id) != true && !index.locations(id).contains(where: { loaded.listed[index.pack($0.pack).name] != nil }) {
+                throw .lacking(snapshot: snapshot, cause: .missingChunk(id))
             }
         }
         return verdict

@@ -124,7 +124,9 @@ final class PruneRun {
         try walk(roots, loaded.index) { use throws(RepositoryError) in
             if live.insert(use.id) { return }
             // A copy on the list of another prune is that list's to spare; one in a pack that is not there is none.
-            guard loaded.index.locations(use.id).contains(where: { loaded.listed[loaded.index.pack($0.pack).name] != nil }) else { throw .missingChunk(use.id) }
+            guard loaded.index.locations(use.id).contains(where: { loaded.listed[loaded.index.pack($0.pack).name] != nil }) else {
+                throw .lacking(snapshot: use.snapshot, cause: .missingChunk(use.id))
+            }
         }
         let verifier = CopyVerifier(repository, loaded.index)
         try live.settle { location throws(RepositoryError) in readsCopies ? try verifier.isIntact(location) : true }
