@@ -20,6 +20,8 @@ public indirect enum RepositoryError: Error, Sendable {
     case unknownSigner(object: String)
     /// What the storage shows now is older than, or another than, what this machine has seen of this repository before.
     case rolledBack(reason: String)
+    /// What this machine has seen of this repository cannot be read: until that is settled, an older or another one would not be noticed.
+    case unreadablePins(path: String, reason: String)
     /// The key that was used may not do this.
     case notPermitted(operation: String, role: Role)
     /// No snapshot fits what was asked for.
@@ -78,6 +80,7 @@ extension RepositoryError: CustomStringConvertible {
         case .damaged(let object, let reason): "\(object): \(reason)"
         case .unknownSigner(let object): "\(object): \(SealingError.unknownSigner)"
         case .rolledBack(let reason): "the repository is not what this machine saw before: \(reason)"
+        case .unreadablePins(let path, let reason): "\(path): \(RepositoryError.unreadablePins(reason))"
         case .notPermitted(let operation, let role): "a key of role \(role.rawValue) may not \(operation); use a key of role full"
         case .noSnapshot(let text): "no snapshot fits “\(text)”; “holdfast snapshots” lists them"
         case .ambiguous(let text, let matches):
@@ -96,5 +99,13 @@ extension RepositoryError: CustomStringConvertible {
         case .storage(let error): "\(error)"
         case .image(let error): "\(error)"
         }
+    }
+
+    /// Nothing drops them unasked: who damaged them may also have put an older repository in place.
+    static func unreadablePins(_ reason: String) -> String {
+        """
+        what this machine has seen of the repository cannot be read (\(reason)), so an older or another one in its place would not be noticed, and no prune of this machine \
+        deletes anything. Put the file back from a copy; or, if nobody can have changed the repository, move it away: then what is there now is trusted as at the first time
+        """
     }
 }

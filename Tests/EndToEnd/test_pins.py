@@ -52,12 +52,20 @@ def test_another_repository_with_the_same_id_is_refused(repository: Repository, 
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\0" * 100, b'{"root_public_key": 5}'], ids=["empty", "cut", "zeros", "wrong"])
-def test_a_damaged_pin_brings_a_warning(repository: Repository, content: bytes) -> None:
-    repository.run("snapshots").require(0)
+def test_a_damaged_pin_is_named_kept_and_settled_by_the_user(repository: Repository, tmp_path: Path, content: bytes) -> None:
+    image = make_image(tmp_path / "disk.img", MIB)
+    repository.snapshot(image)
     (pin,) = (repository.program.home / "state").rglob("pins.json")
     pin.write_bytes(content)
-    outcome = repository.run("snapshots").require(0)
-    assert "warning" in outcome.errors and str(repository.program.home / "state") in outcome.errors
+    for command in (["snapshots"], ["backup", image], ["check"]):
+        outcome = repository.run(*command).require(0)
+        assert "warning" in outcome.errors and f"{pin}: what this machine has seen" in outcome.errors and "move it away" in outcome.errors
+        assert pin.read_bytes() == content, f"{command}: what guards against rollback was dropped"
+    errors = repository.run("prune").require(1).errors.splitlines()[-1]
+    assert str(pin) in errors and "move it away" in errors and "holdfast check" not in errors
+    pin.rename(tmp_path / "moved-away")
+    assert repository.run("prune").require(0).errors.count("warning") == 0
+    assert pin.exists()
 
 
 @pytest.mark.parametrize("is_put_back", [True, False])

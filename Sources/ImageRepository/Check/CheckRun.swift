@@ -33,7 +33,7 @@ final class CheckRun {
         // Before the snapshots are listed: one that is committed meanwhile is not missing.
         do throws(RepositoryError) {
             lastSnapshot = try repository.pinFile.read()?.lastSnapshot
-        } catch { report(.warning, repository.environment.stateFolder ?? "", error.reason) }
+        } catch { report(.warning, repository.pinFile.path ?? "", error.reason) }
         try checkKeys()
         let list = try repository.snapshots(includingForgotten: true)
         problems += list.problems

@@ -18,14 +18,20 @@ struct PinFile {
     /// Nil for a client that remembers nothing.
     let folder: String?
 
-    private func path(in folder: String) -> String { "\(folder)/\(repository.hexadecimal)/pins.json" }
+    var path: String? { folder.map { "\($0)/\(repository.hexadecimal)/pins.json" } }
 
     /// Nil if there are none yet.
+    ///
+    /// - Throws: `.unreadablePins`.
     func read() throws(RepositoryError) -> Pins? {
-        guard let folder else { return nil }
-        let path = path(in: folder)
-        guard let bytes = try PrivateFile.read(path, byteCountMax: PinFile.byteCountMax) else { return nil }
-        return try decoding(path) { () throws(FormatError) in
+        guard let path else { return nil }
+        do throws(RepositoryError) {
+            return try PrivateFile.read(path, byteCountMax: PinFile.byteCountMax).map { bytes throws(RepositoryError) in try decode(bytes, path) }
+        } catch { throw .unreadablePins(path: path, reason: error.reason) }
+    }
+
+    private func decode(_ bytes: [UInt8], _ path: String) throws(RepositoryError) -> Pins {
+        try decoding(path) { () throws(FormatError) in
             let json = try JSONValue(parsing: bytes)
             guard let key = Hexadecimal.decode(try json.string("root_public_key")), key.count == 32 else { throw .member("root_public_key") }
             let last = try json.optionalString("last_snapshot")
@@ -41,17 +47,16 @@ struct PinFile {
     /// - Throws: `.rolledBack`.
     func compare(_ current: Pins, with seen: Pins) throws(RepositoryError) {
         guard seen.rootPublicKey == current.rootPublicKey else {
-            throw .rolledBack(reason: "its root key is another one; pins are in \(folder ?? "")")
+            throw .rolledBack(reason: "its root key is another one; what this machine saw is in \(path ?? "")")
         }
         guard seen.keyringNumber <= current.keyringNumber else {
-            throw .rolledBack(reason: "its keyring is number \(current.keyringNumber), and this machine has seen number \(seen.keyringNumber): keys may have been put back; pins are in \(folder ?? "")")
+            throw .rolledBack(reason: "its keyring is number \(current.keyringNumber), and this machine has seen number \(seen.keyringNumber): keys may have been put back; what this machine saw is in \(path ?? ""); if you put an older copy in place yourself, move that file away")
         }
     }
 
     /// Adds what is newer than what the file has. Nothing is ever taken back.
     func remember(_ current: Pins) throws(RepositoryError) {
-        guard let folder else { return }
-        let path = path(in: folder)
+        guard let path else { return }
         try PrivateFile.locked(path) { () throws(RepositoryError) in
             let known = try read()
             var next = current
@@ -66,8 +71,9 @@ struct PinFile {
         }
     }
 
-    /// What a user is told when the folder cannot be used.
+    /// What a user is told when the file or its folder cannot be used.
     func warning(_ error: RepositoryError) -> String {
-        "the state folder \(folder ?? "") cannot be used, so a repository that was put back to an older state would not be noticed (\(error.reason))"
+        if case .unreadablePins = error { return "\(error)" }
+        return "the state folder \(folder ?? "") cannot be used, so a repository that was put back to an older state would not be noticed (\(error.reason))"
     }
 }

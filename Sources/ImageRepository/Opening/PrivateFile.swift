@@ -80,6 +80,7 @@ extension RepositoryError {
     var reason: String {
         switch self {
         case .damaged(_, let reason): reason
+        case .unreadablePins(_, let reason): RepositoryError.unreadablePins(reason)
         case .unknownSigner: "\(SealingError.unknownSigner)"
         case .notSupported(_, let error): "\(error)"
         default: "\(self)"
