@@ -9,6 +9,7 @@ import pytest
 from support.images import MIB, make_image
 from support.objects import names_of_kind, object_names
 from support.program import Program
+from support.reader import read
 from support.repository import Repository
 
 KINDS = ["config", "keyring", "keys", "packs", "maps", "index", "snapshots"]
@@ -118,6 +119,41 @@ def test_what_holdfast_does_not_know_is_left_alone(sound: tuple[Repository, dict
     repository.require_clean()
     repository.snapshot(next(iter(images.values())))
     assert set(before) <= set(object_names(repository.folder))
+
+
+def test_names_that_no_object_has_are_ignored_and_kept(sound: tuple[Repository, dict[str, Path]], tmp_path: Path) -> None:
+    repository, images = sound[0].copy(tmp_path), sound[1]
+    first, second = images
+    repository.run("protect", second).require(0)
+    repository.run("forget", first).require(0)
+    strange = [
+        "keyring/007", "keyring/02", f"keyring/{19 * '1'}", "keyring/x", f"marks/{second}.00", f"marks/{second}.01", f"marks/{second}..1", f"marks/{first}.01",
+        "marks/readme", f"sessions/{second}.00", f"sessions/{second}..0", "sessions/readme", "snapshots/readme", "index/readme", "condemned/readme",
+        f"condemned/{first}..verdict"]
+    for name in strange:
+        (repository.folder / name).write_bytes(b"not an object")
+    repository.require_clean()
+    named = {problem["object"] for problem in repository.check().of_type("problem") if problem["severity"] == "warning"}
+    assert named == set(strange)
+    repository.run("backup", images[second]).require(0)
+    repository.run("prune").require(0)
+    repository.run("repair", "--read-data").require(0)
+    repository.run("unprotect", second).require(0)
+    repository.run("sessions").require(0)
+    repository.require_clean()
+    assert all((repository.folder / name).read_bytes() == b"not an object" for name in strange)
+    assert first not in repository.snapshot_ids()
+    done = read("--repository", repository.folder, "--key-file", repository.key_file, "check")
+    assert done.returncode == 0, done.stderr
+    repository.require_equal(second, images[second], tmp_path / "back.img")
+
+
+def test_without_snapshots_a_strange_name_among_them_is_none(repository: Repository, tmp_path: Path) -> None:
+    (repository.folder / "snapshots" / repository.snapshot(make_image(tmp_path / "disk.img", MIB))).unlink()
+    for name in ("snapshots/readme", "sessions/readme"):
+        (repository.folder / name).write_bytes(b"not an object")
+    # Another machine, which does not know what was there.
+    assert "snapshots" in repository.using(repository.program.at_home(tmp_path / "other-home")).run("prune").require(1).errors
 
 
 def test_a_backup_after_a_loss_stores_again_what_is_gone(sound: tuple[Repository, dict[str, Path]], tmp_path: Path) -> None:

@@ -35,6 +35,7 @@ final class CheckRun {
             lastSnapshot = try repository.pinFile.read()?.lastSnapshot
         } catch { report(.warning, repository.pinFile.path ?? "", error.reason) }
         try checkKeys()
+        try checkNames()
         let list = try repository.snapshots(includingForgotten: true)
         problems += list.problems
         try checkSessions()
@@ -86,12 +87,18 @@ final class CheckRun {
         }
     }
 
-    private func checkSessions() throws(RepositoryError) {
-        for info in try storing({ () throws(StorageError) in try repository.storage.list(.sessions) }) where !info.name.leaf.contains(".") {
-            guard let id = SessionID(hexadecimal: info.name.leaf) else {
-                report(.error, info.name.path, "its name is not that of a session")
-                continue
+    /// What nobody reads may still be what somebody misses. Key slots are compared with the keyring anyway.
+    private func checkNames() throws(RepositoryError) {
+        for kind in ObjectKind.allCases where kind.isFolder && !kind.isFannedOut && kind != .keys {
+            for info in try storing({ () throws(StorageError) in try repository.storage.list(kind) }) where !info.name.isKnown {
+                report(.warning, info.name.path, "no object has such a name; it is ignored")
             }
+        }
+    }
+
+    private func checkSessions() throws(RepositoryError) {
+        for info in try storing({ () throws(StorageError) in try repository.storage.list(.sessions) }) {
+            guard let id = info.name.sessionID else { continue }
             do throws(RepositoryError) {
                 _ = try repository.readSession(id)
             } catch {

@@ -32,7 +32,7 @@ package final class KeyringStore: Sendable {
     }
 
     private static func newestNumber(_ storage: any StorageBackend) throws(RepositoryError) -> UInt64? {
-        try storing { () throws(StorageError) in try storage.list(.keyring) }.compactMap { UInt64($0.name.leaf) }.max()
+        try storing { () throws(StorageError) in try storage.list(.keyring) }.compactMap(\.name.keyringNumber).max()
     }
 
     /// Reads the keyring again if there is a newer one: what was listed a moment ago may be signed by a slot that was added since.
@@ -73,11 +73,8 @@ package final class KeyringStore: Sendable {
         var previous: Digest?
         let newest = current.number
         let listed = try storing { () throws(StorageError) in try storage.list(.keyring) }
-        for info in listed where UInt64(info.name.leaf).map({ ObjectName.keyring($0) }) != info.name {
-            problems.append(Problem(severity: .error, object: info.name.path, reason: "no keyring has such a name"))
-        }
         // One that was added since the repository was opened must be as good as the others.
-        for number in Set(0...newest).union(listed.compactMap { UInt64($0.name.leaf) }).sorted() {
+        for number in Set(0...newest).union(listed.compactMap(\.name.keyringNumber)).sorted() {
             do throws(RepositoryError) {
                 let (keyring, digest) = try KeyringStore.read(number, storage: storage, repository: repository, rootPublicKey: rootPublicKey)
                 if number > 0, previous != nil || number > newest, keyring.previous != previous { throw .damaged(object: "keyring/\(number)", reason: "it does not follow from keyring/\(number - 1)") }

@@ -61,7 +61,7 @@ extension Repository {
         let cache = environment.cacheFolder.map { "\($0)/\(id.hexadecimal)" }
         let local = cache.map { trustsCache ? LocalIndex(folder: "\($0)/index") : .scratch(below: $0) }
         defer { if !trustsCache { local?.remove() } }
-        var runs = trustsCache ? local?.load(listed: Set(objects.compactMap(\.indexID))) ?? [] : []
+        var runs = trustsCache ? local?.load(listed: Set(objects.compactMap(\.name.indexID))) ?? [] : []
         let covered = runs.reduce(into: Set<IndexID>()) { $0.formUnion($1.covered) }
         var documents: [(id: IndexID, document: IndexDocument)] = []
         var documentChunkCount = 0
@@ -77,7 +77,7 @@ extension Repository {
             }
         }
         for info in objects {
-            guard let id = info.indexID, !covered.contains(id) else { continue }
+            guard let id = info.name.indexID, !covered.contains(id) else { continue }
             do throws(RepositoryError) {
                 let document = try readIndex(info.name)
                 documents.append((id, document))
@@ -154,9 +154,4 @@ extension Repository {
     func segmentReader(_ index: ChunkIndex, cacheByteCount: Int = 64 << 20) -> SegmentReader {
         SegmentReader(index: index, storage: storage, sealer: sealer, dataKeys: dataKeys, cacheByteCount: cacheByteCount)
     }
-}
-
-extension ObjectInfo {
-    /// Of an index object; nil for another.
-    fileprivate var indexID: IndexID? { name.kind == .index ? Digest(hexadecimal: name.leaf).map { IndexID($0) } : nil }
 }

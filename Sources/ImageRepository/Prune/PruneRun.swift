@@ -42,8 +42,8 @@ final class PruneRun {
     /// A crash may undo the deletion of a record of awaited sessions and not that of its list. Whoever needs one lists the sessions again.
     private func dropStrayRecords() throws(RepositoryError) {
         let names = Set(try storing { () throws(StorageError) in try storage.list(.condemned) }.map(\.name))
-        for name in names where name.leaf.hasSuffix(".sessions") {
-            guard let id = RandomID(hexadecimal: name.leaf.dropLast(".sessions".count)), !names.contains(.condemned(id)) else { continue }
+        for name in names {
+            guard let id = name.awaitingID, !names.contains(.condemned(id)) else { continue }
             try storing { () throws(StorageError) in try storage.delete(name) }
         }
     }

@@ -10,7 +10,7 @@ extension Repository {
     func mergeIndex() throws(RepositoryError) -> Int {
         let stale = Mutant.mergesFromStaleListing.isActive ? try listedPacks() : nil
         var named: [(object: ObjectName, packs: [ObjectName])] = []
-        for info in try storing({ () throws(StorageError) in try storage.list(.index) }).sorted(by: { $0.name.path < $1.name.path }) {
+        for info in try storing({ () throws(StorageError) in try storage.list(.index) }).sorted(by: { $0.name.path < $1.name.path }) where info.name.isKnown {
             do throws(RepositoryError) {
                 named.append((info.name, try readIndex(info.name).packs.map(\.name)))
             } catch {

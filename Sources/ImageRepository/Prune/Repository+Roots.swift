@@ -37,9 +37,9 @@ extension Repository {
     /// Snapshots that something still speaks of must be there.
     private func shrinkage(_ list: SnapshotList, _ marks: [SnapshotID: MarkState]) throws(RepositoryError) -> Shrinkage? {
         // Before the snapshots: a first backup has stored an index and not committed yet.
-        let hasSessions = try !storing { () throws(StorageError) in try storage.list(.sessions) }.isEmpty
+        let hasSessions = try storing { () throws(StorageError) in try storage.list(.sessions) }.contains { $0.name.isKnown }
         // Manifests that nobody accepts and abort records are there, too.
-        let present = Set(try storing { () throws(StorageError) in try storage.list(.snapshots) }.map(\.name))
+        let present = Set(try storing { () throws(StorageError) in try storage.list(.snapshots) }.map(\.name).filter(\.isKnown))
         for (id, state) in marks where !state.isFinal && !present.contains(.snapshot(id)) {
             return Shrinkage(object: ObjectName.snapshot(id).path, reason: "it is missing, though it has a mark and no prune has ended it")
         }
@@ -55,7 +55,7 @@ extension Repository {
                 return Shrinkage(object: "snapshots", reason: "\(snapshot.id) was written after \(snapshot.manifest.seen.count) others, and not all of them are here")
             }
         }
-        if present.isEmpty, finalCount == 0, !hasSessions, try !storing({ () throws(StorageError) in try storage.list(.index) }).isEmpty {
+        if present.isEmpty, finalCount == 0, !hasSessions, try storing({ () throws(StorageError) in try storage.list(.index) }).contains(where: { $0.name.isKnown }) {
             return Shrinkage(object: "snapshots", reason: "there is none, and there never was a prune, but an index")
         }
         return nil

@@ -112,10 +112,8 @@ extension Repository {
     private func listSessions() throws(RepositoryError) -> SessionListing {
         var listing = SessionListing()
         for name in try storing({ () throws(StorageError) in try storage.list(.sessions) }).map(\.name) {
-            let parts = name.leaf.split(separator: ".", omittingEmptySubsequences: false)
-            guard let first = parts.first, let id = SessionID(hexadecimal: first) else { continue }
-            if parts.count == 1 { listing.sessions.append((id, name)) }
-            guard parts.count == 2, let number = UInt64(parts[1]), number < UInt64(Int64.max) else { continue }
+            if let id = name.sessionID { listing.sessions.append((id, name)) }
+            guard let (id, number) = name.heartbeatPlace else { continue }
             listing.heartbeats[id, default: []].append(name)
             listing.heartbeatCounts[id] = max(listing.heartbeatCounts[id] ?? 0, number + 1)
         }

@@ -49,9 +49,8 @@ extension Repository {
     func readMarks() throws(RepositoryError) -> (states: [SnapshotID: MarkState], problems: [Problem]) {
         var numbers: [SnapshotID: [UInt64]] = [:]
         for info in try storing({ () throws(StorageError) in try storage.list(.marks) }) {
-            let parts = info.name.leaf.split(separator: ".")
-            guard parts.count == 2, let id = SnapshotID(hexadecimal: parts[0]), let number = UInt64(parts[1]), number < FormatLimits.marksPerSnapshotMax else { continue }
-            numbers[id, default: []].append(number)
+            guard let place = info.name.markPlace else { continue }
+            numbers[place.snapshot, default: []].append(place.number)
         }
         var states: [SnapshotID: MarkState] = [:]
         var problems: [Problem] = []

@@ -9,7 +9,7 @@ from .errors import FormatError, MissingObject
 
 ID = "[0-9a-f]{32}"
 DIGEST = "[0-9a-f]{64}"
-NUMBER = "(?:0|[1-9][0-9]{0,8})"
+NUMBER = "(?:0|[1-9][0-9]{0,17})"
 
 
 @contextmanager

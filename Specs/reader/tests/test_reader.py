@@ -302,6 +302,19 @@ def test_lost_marks(work: Path, capsys: Capture) -> None:
     assert run(work, "check", "--jobs", "1") == 0
 
 
+def test_names_that_no_object_has_are_ignored(work: Path, capsys: Capture) -> None:
+    writer = Writer(work / "r")
+    snapshot_id, _ = fill(writer)
+    writer.mark(snapshot_id, 0, "protect")
+    for name in ("keyring/007", "keyring/00", "keyring/" + 19 * "1", "keyring/x", f"marks/{snapshot_id.hex()}.00", f"marks/{snapshot_id.hex()}.01",
+                 f"marks/{snapshot_id.hex()}..1", f"sessions/{snapshot_id.hex()}.00", "index/readme", "snapshots/readme"):
+        writer.put(name, b"not an object")
+    assert run(work, "check", "--jobs", "1") == 0
+    capsys.readouterr()
+    assert run(work, "list") == 0
+    assert json.loads(capsys.readouterr().out)["protected"]
+
+
 def test_own_snapshots_only(work: Path, capsys: Capture) -> None:
     writer = Writer(work / "r")
     writer.backup.capabilities = ["write", "forget_own"]
