@@ -37,6 +37,19 @@ def test_a_keyring_taken_away_is_refused(repository: Repository, tmp_path: Path)
     assert "keyring" in repository.run("snapshots").require(1).errors
 
 
+def test_a_lost_keyring_is_not_taken_for_a_wrong_key(repository: Repository, tmp_path: Path) -> None:
+    change_keys(repository, tmp_path)
+    (*_, older, newest) = names_of_kind(repository.folder, "keyring")
+    second = repository.opened_by(tmp_path / "second.key")
+    second.run("snapshots").require(0)
+    (repository.folder / newest).rename(tmp_path / "lost")
+    errors = second.run("snapshots").require(1).errors
+    assert f"{newest} is missing" in errors and older in errors and "copy" in errors and "opens no slot" not in errors
+    (tmp_path / "lost").rename(repository.folder / newest)
+    other = Repository.create(repository.program, tmp_path / "other", tmp_path / "other.key")
+    assert "opens no slot" in repository.opened_by(other.key_file).run("snapshots").require(12).errors
+
+
 def test_another_repository_with_the_same_id_is_refused(repository: Repository, tmp_path: Path) -> None:
     """The attacker knows the key file and makes a repository of his own under the pinned id: its root key is another."""
     repository.run("snapshots").require(0)

@@ -1,5 +1,6 @@
 import Bytes
 import RepositoryFormat
+import Storage
 
 /// What this machine has seen of a repository, kept in the state folder: an attacker who puts an older keyring or another
 /// root key in place, or takes away the newest snapshot, is found out.
@@ -50,7 +51,11 @@ struct PinFile {
             throw .rolledBack(reason: "its root key is another one; what this machine saw is in \(path ?? "")")
         }
         guard seen.keyringNumber <= current.keyringNumber else {
-            throw .rolledBack(reason: "its keyring is number \(current.keyringNumber), and this machine has seen number \(seen.keyringNumber): keys may have been put back; what this machine saw is in \(path ?? ""); if you put an older copy in place yourself, move that file away")
+            throw .rolledBack(
+                reason: """
+                    \(ObjectName.keyring(seen.keyringNumber)) is missing, which this machine has seen; the newest here is \(ObjectName.keyring(current.keyringNumber)). Keys may have been \
+                    put back; what this machine saw is in \(path ?? ""). Put the keyring back from a copy; if you put an older copy of the repository in place yourself, move that file away
+                    """)
         }
     }
 

@@ -14,7 +14,14 @@ extension Repository {
         let pinFile = PinFile(repository: config.repository, folder: environment.stateFolder)
         let seen = Result { () throws(RepositoryError) in try pinFile.read() }
         let keyrings = try KeyringStore(storage: storage, repository: config.repository, rootPublicKey: config.rootPublicKey)
-        let secrets = try openSlot(storage, keyrings.current, credential)
+        let secrets: SlotSecrets
+        do throws(RepositoryError) { secrets = try openSlot(storage, keyrings.current, credential) } catch {
+            // The slot may be in a keyring that this machine has seen and that is not there: then no password is wrong.
+            if case .wrongCredential = error, case .success(let seen?) = seen {
+                try pinFile.compare(Pins(rootPublicKey: config.rootPublicKey, keyringNumber: keyrings.current.number), with: seen)
+            }
+            throw error
+        }
         // What the slot says is believed; config and keyring were verified under the key that config names.
         guard secrets.repository == config.repository, secrets.keyspace == config.keyspace, secrets.rootPublicKey == config.rootPublicKey else {
             throw .damaged(object: "config", reason: "it is not the config of the repository that the key belongs to")
