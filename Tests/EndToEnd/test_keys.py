@@ -8,6 +8,7 @@ from support.images import MIB, make_image
 from support.objects import names_of_kind
 from support.program import Program
 from support.repository import Repository
+from support.tracing import needs_strace, under_strace
 
 
 def add_key(repository: Repository, key_file: Path, role: str) -> str:
@@ -103,6 +104,32 @@ def test_a_changed_key_replaces_the_old_one(repository: Repository, image: Path,
     changed = repository.opened_by(tmp_path / "new.key")
     changed.require_equal(snapshot, image, tmp_path / "back.img")
     changed.require_clean()
+
+
+@needs_strace
+@pytest.mark.parametrize("command", [["add", "--role", "full"], ["change"]], ids=lambda command: command[0])
+@pytest.mark.parametrize(("call", "number"), [(call, number) for call in ("linkat", "fsync", "unlinkat", "unlink") for number in ("1", "2", "1+")])
+def test_a_new_key_file_goes_again_where_it_opens_nothing(
+        repository: Repository, image: Path, tmp_path: Path, command: list[str], call: str, number: str) -> None:
+    """Whatever call fails: afterwards there is a key file that opens the repository, or none."""
+    snapshot = repository.snapshot(image)
+    new = tmp_path / "new.key"
+    arguments = [*key(repository, *command), "--new-key-file", new]
+    failing = under_strace(repository.program, "--seccomp-bpf", "-e", f"trace={call}", "-e", f"inject={call}:error=EIO:when={number}")
+    outcome = failing.run(*arguments)
+    assert outcome.status in (0, 1)
+    if new.exists():
+        repository.opened_by(new).require_equal(snapshot, image, tmp_path / "back.img")
+    else:
+        assert outcome.status == 1 and (f"removed the key file {new} again" in outcome.errors or f"{new}: writing failed" in outcome.errors)
+        repository.require_equal(snapshot, image, tmp_path / "back.img")
+    assert (new.exists(), outcome.status) != (True, 1) or (call, number) != ("linkat", "1+")
+
+
+def test_a_key_file_that_was_there_stays_where_adding_it_fails(repository: Repository) -> None:
+    before = repository.key_file.read_bytes()
+    outcome = repository.program.run(*key(repository, "add", "--role", "full", "--new-key-file", repository.key_file)).require(1)
+    assert "removed" not in outcome.errors and repository.key_file.read_bytes() == before
 
 
 @pytest.mark.parametrize("form", ["line", "words", "file"])

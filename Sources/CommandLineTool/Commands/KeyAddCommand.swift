@@ -32,8 +32,7 @@ struct KeyAddCommand: Command {
     func execute(_ console: Console) throws(Failure) -> ExitStatus {
         let repository = try repository.open(console)
         try requireFullRole(repository, to: "add keys")
-        let credential = try new.credential(console)
-        let slot = try repositoryCall { () throws(RepositoryError) in
+        let slot = try new.withCredential(for: repository, console) { credential throws(RepositoryError) in
             try repository.addSlot(role: role.role, granting: Set(allow.map(\.capability)), credential: credential, cost: new.cost.cost, label: label)
         }
         console.print("Added slot \(SnapshotText.short(slot)) of role \(role.rawValue).")

@@ -25,8 +25,7 @@ struct KeyChangeCommand: Command {
         let repository = try repository.open(console)
         try requireFullRole(repository, to: "change keys")
         let old = repository.slot
-        let credential = try new.credential(console)
-        let slot = try repositoryCall { () throws(RepositoryError) in try repository.changeCredential(to: credential, cost: new.cost.cost) }
+        let slot = try new.withCredential(for: repository, console) { credential throws(RepositoryError) in try repository.changeCredential(to: credential, cost: new.cost.cost) }
         console.print("Slot \(SnapshotText.short(slot)) replaces \(SnapshotText.short(old)).")
         console.print(json: [
             "type": "summary", "operation": "key_change", "slot_id": .string(slot.hexadecimal), "old_slot_id": .string(old.hexadecimal),

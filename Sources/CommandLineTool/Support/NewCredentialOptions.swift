@@ -1,4 +1,6 @@
 import ArgumentParser
+import Glibc
+import ImageRepository
 import Sealing
 
 /// The password or key that a new slot is to have.
@@ -21,8 +23,27 @@ struct NewCredentialOptions: ParsableArguments {
         }
     }
 
+    /// Runs `body` with the new password or key. A key file that was made for it goes again if `body` fails and the key opens nothing.
+    func withCredential<Result>(
+        for repository: Repository, _ console: Console, _ body: (Credential) throws(RepositoryError) -> Result
+    ) throws(Failure) -> Result {
+        guard let newKeyFile, !SecretFile.exists(newKeyFile) else {
+            let credential = try credential(console)
+            return try repositoryCall { () throws(RepositoryError) in try body(credential) }
+        }
+        let credential = Credential.keyFile(try KeyFiles.readOrCreate(newKeyFile, console: console))
+        do throws(RepositoryError) { return try body(credential) } catch {
+            // What failed may have failed after the slot was made, or without telling.
+            if repository.opensNothing(credential) {
+                unsafe unlink(newKeyFile)
+                console.note("removed the key file \(newKeyFile) again: it opens nothing")
+            }
+            throw Failure(error)
+        }
+    }
+
     /// Asks twice at the terminal if nothing was given.
-    func credential(_ console: Console) throws(Failure) -> Credential {
+    private func credential(_ console: Console) throws(Failure) -> Credential {
         if let newKeyFile { return .keyFile(try KeyFiles.readOrCreate(newKeyFile, console: console)) }
         if let newPasswordFile { return .password(try PasswordSource.file(newPasswordFile, console: console)) }
         if let newPasswordCommand { return .password(try PasswordSource.command(newPasswordCommand)) }

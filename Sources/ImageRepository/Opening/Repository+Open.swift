@@ -72,6 +72,18 @@ extension Repository {
         return config
     }
 
+    /// Whether it is certain that a password or key opens no slot, by the newest keyring that is there now.
+    public func opensNothing(_ credential: Credential) -> Bool {
+        do throws(RepositoryError) {
+            let newest = try KeyringStore(storage: storage, repository: id, rootPublicKey: secrets.rootPublicKey).current
+            _ = try Repository.openSlot(storage, newest, credential)
+            return false
+        } catch {
+            if case .wrongCredential = error { return true }
+            return false
+        }
+    }
+
     /// Tries the credential on each slot of its kind.
     private static func openSlot(
         _ storage: any StorageBackend, _ keyring: Keyring, _ credential: Credential
