@@ -21,7 +21,7 @@ package struct ErrorNumber: Error, Equatable, Sendable {
         case EPERM:
             .accessDenied(object: object, reason: "\(operation) is not permitted; is the file or folder marked immutable?")
         case EROFS:
-            .accessDenied(object: object, reason: "no \(operation) on a file system that is mounted read-only")
+            .readOnly(object: object)
         case EAGAIN, EBUSY, EINTR, EMFILE, ENFILE, ENOMEM, ESTALE, ETIMEDOUT, EHOSTDOWN, EHOSTUNREACH, ENETDOWN, ENETUNREACH:
             .unavailable(object: object, reason: "\(operation): \(text)")
         case ELOOP:

@@ -95,7 +95,10 @@ extension LocalStorage {
         do throws(StorageError) {
             try synchronize(folder, try openFolder(folder))
         } catch {
-            guard case .accessDenied = error else { throw error }
+            switch error {
+            case .accessDenied, .readOnly: break
+            default: throw error
+            }
         }
     }
 

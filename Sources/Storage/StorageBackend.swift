@@ -30,7 +30,7 @@ public protocol StorageBackend: Sendable {
 
     /// Makes the place ready to take a new repository: folders, or whatever the backend needs.
     ///
-    /// - Throws: `.accessDenied`, `.full`, `.failed`. Doing it twice is harmless.
+    /// - Throws: `.accessDenied`, `.readOnly`, `.full`, `.failed`. Doing it twice is harmless.
     func prepare() throws(StorageError)
 
     /// Stores `bytes` under `name` unless the name is taken.

@@ -10,8 +10,10 @@ public enum StorageError: Error, Equatable, Sendable {
     case tooLarge(ObjectName, byteCount: UInt64, limit: UInt64)
     /// The device or the quota is full; nothing is left behind.
     case full(object: String)
-    /// The storage refuses: permissions, or it is read-only.
+    /// The storage refuses for want of permissions.
     case accessDenied(object: String, reason: String)
+    /// Nothing can be written, whoever asks: the storage is mounted read-only.
+    case readOnly(object: String)
     /// A passing fault; the same call may succeed later.
     case unavailable(object: String, reason: String)
     /// A lasting fault of the storage: an I/O error, a broken file system.
@@ -30,6 +32,7 @@ extension StorageError: CustomStringConvertible {
         case .tooLarge(let name, let byteCount, let limit): "\(name): it has \(byteCount) bytes, more than the \(limit) such an object may have"
         case .full(let object): "\(object): no space is left on the storage"
         case .accessDenied(let object, let reason): "\(object): access denied (\(reason))"
+        case .readOnly(let object): "\(object): the storage is mounted read-only"
         case .unavailable(let object, let reason): "\(object): the storage does not answer at the moment (\(reason))"
         case .failed(let object, let operation, let reason): "\(object): \(operation) failed (\(reason))"
         }

@@ -20,10 +20,16 @@ def test_a_read_only_repository_can_be_listed_restored_and_checked(repository: R
     assert read_only.snapshot_ids() == [snapshot]
     read_only.require_equal(snapshot, image, tmp_path / "back.img")
     read_only.require_clean()
-    for command in (["show", "latest"], ["stats"], ["diff", "latest", "latest"], ["check"]):
-        read_only.run(*command).require(0)
-    outcome = read_only.run("backup", image).require(1)
-    assert str(folder) in outcome.errors and "read-only" in outcome.errors.lower()
+    for command in (
+            ["show", "latest"], ["stats", "--by-machine"], ["diff", "latest", "latest"], ["check"], ["sessions"], ["key", "list"], ["repair"], ["prune", "--dry-run"],
+            ["forget", "--keep-last", "1", "--dry-run"], ["snapshots", "--sizes"]):
+        read_only.program.run(*command, "-r", folder, "--key-file", repository.key_file).require(0)
+    for arguments in (["backup", image], ["forget", snapshot], ["protect", snapshot]):
+        errors = read_only.run(*arguments).require(1).errors
+        assert str(folder) in errors and "mounted read-only" in errors and "mount it writable" in errors and "user who may" not in errors
+    repository.run("forget", snapshot).require(0)
+    assert "mount it writable" in read_only.run("prune").require(1).errors
+    repository.run("undelete", snapshot).require(0)
     assert repository.snapshot_ids() == [snapshot]
 
 

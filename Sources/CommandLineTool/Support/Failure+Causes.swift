@@ -38,6 +38,11 @@ extension Failure {
         case .notFound, .shortObject: self.init("\(error); “holdfast check” tells which snapshots are affected")
         case .full: self.init("\(error); make room there and run the command again")
         case .accessDenied: self.init("\(error); run as a user who may, or change its permissions")
+        case .readOnly:
+            self.init("""
+                \(error), so nothing can be changed there: mount it writable and run the command again. Listing, restoring and checking work as it is. \
+                If nobody mounted it so, the kernel may have found errors on its disk, as “dmesg” then tells
+                """)
         case .unavailable: self.init("\(error); run the command again later")
         case .tooLarge, .failed: self.init("\(error)")
         }
