@@ -22,6 +22,10 @@ import Testing
         #expect(DurationText.of(seconds: seconds) == text)
     }
 
+    @Test func `one is not counted as several`() {
+        #expect([0, 1, 2].map { CountText.of($0, "pack") } == ["0 packs", "1 pack", "2 packs"])
+    }
+
     @Test func `times of manifests lose what nobody reads`() {
         #expect(TimeText.short("2026-03-01T12:00:05Z") == "2026-03-01 12:00:05")
         #expect(TimeText.short("2026-03-01T12:00:05.123Z") == "2026-03-01 12:00:05")

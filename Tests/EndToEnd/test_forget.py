@@ -160,7 +160,7 @@ def test_tags_keep(repository: Repository, image: Path) -> None:
 def test_a_policy_that_would_keep_nothing_of_a_group_is_refused(repository: Repository, image: Path, policy: tuple[object, ...]) -> None:
     tagged = repository.snapshot("--host", "tower", "--tag", "release", image)
     other = repository.snapshot("--host", "attic", image)
-    assert f"host attic, image {image}: the policy keeps none of 1 snapshots" in repository.run("forget", *policy).require(1).errors
+    assert f"host attic, image {image}: the policy does not keep the only snapshot" in repository.run("forget", *policy).require(1).errors
     assert repository.snapshot_ids() == [tagged, other]
 
 

@@ -97,3 +97,13 @@ def test_init_tells_the_repository_and_not_the_recovery_key(repository: Reposito
     secret = recovery_file.read_text().split(":")[1]
     assert len(secret) == 64 and secret not in outcome.text
     assert recovery_file.stat().st_mode & 0o077 == 0
+
+
+def test_one_is_not_counted_as_several(repository: Repository, tmp_path: Path) -> None:
+    (tmp_path / "small.img").write_bytes(b"x")
+    plural = re.compile(r"\b1 (snapshots|packs|chunks|bytes|images|errors|hours)\b")
+    for command in (["backup", tmp_path / "small.img"], ["check", "--read-data"], ["repair"], ["show", "latest"], ["prune", "--dry-run"], ["forget", "--keep-last", "1"]):
+        text = repository.run(*command).require(0).text
+        assert not plural.search(text), text
+    assert "Checked 1 snapshot, 2 packs" in repository.run("check").require(0).output
+    assert "Looked at 1 snapshot and 2 packs" in repository.run("repair").require(0).output

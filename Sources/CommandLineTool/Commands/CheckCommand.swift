@@ -33,9 +33,9 @@ struct CheckCommand: Command {
     private func tell(_ report: CheckReport, _ console: Console) {
         ProblemText.report(report.problems, console)
         console.print(
-            "Checked \(report.snapshotCount) snapshots, \(report.packCount) packs (\(report.openedPackCount) read whole) and \(report.chunkCount) chunks.")
+            "Checked \(CountText.of(report.snapshotCount, "snapshot")), \(CountText.of(report.packCount, "pack")) (\(report.openedPackCount) read whole) and \(CountText.of(report.chunkCount, "chunk")).")
         let errorCount = report.problems.count { $0.severity == .error }
-        console.print(errorCount == 0 ? "No errors were found." : errorCount == 1 ? "1 error was found." : "\(errorCount) errors were found.")
+        console.print(errorCount == 0 ? "No errors were found." : "\(CountText.of(errorCount, "error")) \(errorCount == 1 ? "was" : "were") found.")
         if report.quarantinedCount > 0 { console.print("Kept in quarantine by repairs, and no concern of a check: \(report.quarantinedCount).") }
         if report.problems.contains(where: CheckCommand.isMended) {
             console.print("“holdfast repair” mends what can be mended, has backups store again what damaged packs held, and lists what is lost. “--dry-run” shows it first.")

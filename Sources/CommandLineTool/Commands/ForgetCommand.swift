@@ -92,7 +92,7 @@ struct ForgetCommand: Command {
     }
 
     private func report(_ forgotten: [Snapshot], keptCount: Int?, _ console: Console) {
-        let count = "\(forgotten.count) snapshot\(forgotten.count == 1 ? "" : "s")"
+        let count = CountText.of(forgotten.count, "snapshot")
         if dryRun {
             console.note("\(count) would be forgotten; nothing was done.")
         } else if forgotten.isEmpty {

@@ -41,7 +41,7 @@ struct ShowCommand: Command {
             ("tags", manifest.tags.joined(separator: ", ")), ("description", manifest.description),
             ("complete", manifest.isComplete ? "yes" : "no, \(ByteText.of(counters.unreadableByteCount)) could not be read"),
             ("images", ByteText.of(counters.imageByteCount)), ("read", ByteText.of(counters.readByteCount)),
-            ("new", "\(ByteText.of(counters.newByteCount)) in \(counters.newChunkCount) of \(counters.chunkCount) chunks"),
+            ("new", "\(ByteText.of(counters.newByteCount)) in \(counters.newChunkCount) of \(CountText.of(counters.chunkCount, "chunk"))"),
             ("stored", ByteText.of(counters.storedByteCount)), ("digest", snapshot.digest.hexadecimal),
         ]
         facts.removeAll { $0.1.isEmpty }
@@ -49,7 +49,7 @@ struct ShowCommand: Command {
     }
 
     private func lines(_ image: ImageRecord) -> [String] {
-        var lines = ["", "image \(image.name)", "  \(ByteText.of(image.byteCount)) (\(image.byteCount) bytes), \(image.source.kind) \(image.source.path)"]
+        var lines = ["", "image \(image.name)", "  \(ByteText.of(image.byteCount)) (\(CountText.of(image.byteCount, "byte"))), \(image.source.kind) \(image.source.path)"]
         let hardware = [image.source.model, image.source.serialNumber, image.source.worldWideName].compactMap { $0 }
         if !hardware.isEmpty { lines.append("  \(hardware.joined(separator: ", "))") }
         lines.append("  sectors of \(image.logicalSectorByteCount) bytes, physically \(image.physicalSectorByteCount)")

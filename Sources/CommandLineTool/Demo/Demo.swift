@@ -124,7 +124,7 @@ struct Demo {
         }
         ProblemText.report(report.problems, console)
         guard report.isClean else { throw Failure("the check of all data found errors") }
-        console.print("Checked every byte of \(report.packCount) packs and \(report.chunkCount) chunks: no errors.")
+        console.print("Checked every byte of \(CountText.of(report.packCount, "pack")) and \(CountText.of(report.chunkCount, "chunk")): no errors.")
     }
 
     private func conclude(_ repository: Repository) throws(Failure) {

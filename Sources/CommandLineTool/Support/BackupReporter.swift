@@ -13,7 +13,7 @@ struct BackupReporter {
         warnOfUnreadable(report)
         let manifest = report.snapshot.manifest
         let counters = manifest.counters
-        let images = manifest.images.count == 1 ? "1 image" : "\(manifest.images.count) images"
+        let images = CountText.of(manifest.images.count, "image")
         console.print("Snapshot \(SnapshotText.short(report.snapshot.id)) of \(manifest.host): \(images), \(ByteText.of(counters.imageByteCount)).")
         console.print(
             "Read \(ByteText.of(counters.readByteCount)) in \(DurationText.of(seconds: milliseconds / 1000)); "

@@ -10,10 +10,10 @@ enum PruneText {
         }
         if let plan = report.plan, report.waitsFor.isEmpty { console.print(keptLines(plan)) }
         var done: [String] = []
-        if report.snapshotCount > 0 { done.append("\(count(report.snapshotCount, "forgotten snapshot")) gone for good") }
+        if report.snapshotCount > 0 { done.append("\(CountText.of(report.snapshotCount, "forgotten snapshot")) gone for good") }
         if report.written.count > 0 { done.append("\(text(report.written)) written with what is needed of others") }
         if report.deleted.count > 0 { done.append("\(text(report.deleted)) deleted") }
-        if report.sparedPackCount > 0 { done.append("\(count(report.sparedPackCount, "pack")) spared, as a backup has come to need them") }
+        if report.sparedPackCount > 0 { done.append("\(CountText.of(report.sparedPackCount, "pack")) spared, as a backup has come to need them") }
         if !done.isEmpty { console.print(done.joined(separator: "; ") + ".") }
         for session in report.waitsFor { console.print("waits for \(line(session))\(silence(session))") }
         if !report.waitsFor.isEmpty {
@@ -29,8 +29,8 @@ enum PruneText {
     }
 
     static func lines(_ plan: PrunePlan) -> [String] {
-        var lines = ["\(count(plan.snapshots.count, "forgotten snapshot")) would be gone for good, \(text(plan.deleted)) deleted."]
-        if plan.openListCount > 0 { lines.append("Before that, what \(count(plan.openListCount, "earlier prune")) began would be finished.") }
+        var lines = ["\(CountText.of(plan.snapshots.count, "forgotten snapshot")) would be gone for good, \(text(plan.deleted)) deleted."]
+        if plan.openListCount > 0 { lines.append("Before that, what \(CountText.of(plan.openListCount, "earlier prune")) began would be finished.") }
         if plan.unusedRepack.packs.count > 0 { lines.append("Repacked because too much of them is unused: \(text(plan.unusedRepack)).") }
         if plan.smallRepack.packs.count > 0 { lines.append("Merged because they are small: \(text(plan.smallRepack)).") }
         return lines + keptLines(plan)
@@ -60,7 +60,7 @@ enum PruneText {
     /// What is worth telling of it: a backup gives a sign of life every ten minutes.
     static func silence(_ session: OpenSession) -> String {
         guard let seconds = session.silentSeconds, seconds >= 3600 else { return "" }
-        return " (nothing heard of it for \(count(Int(seconds / 3600), "hour")))"
+        return " (nothing heard of it for \(CountText.of(Int(seconds / 3600), "hour")))"
     }
 
     /// When sessions that are waited for are ended; nil if the user wants none to be.
@@ -69,7 +69,7 @@ enum PruneText {
         guard sessions.allSatisfy({ $0.silentSeconds != nil }) else {
             return "This machine has no state folder that it can use to remember when it heard of them, so its prunes end none of them for its silence."
         }
-        let time = seconds % 3600 == 0 ? count(Int(seconds / 3600), "hour") : count(Int(seconds / 60), "minute")
+        let time = seconds % 3600 == 0 ? CountText.of(Int(seconds / 3600), "hour") : CountText.of(Int(seconds / 60), "minute")
         return "One of which prunes of this machine hear nothing for \(time) is ended by the next."
     }
 
@@ -108,7 +108,6 @@ enum PruneText {
         ]
     }
 
-    private static func text(_ packs: PrunePlan.Packs) -> String { "\(count(packs.count, "pack")) of \(ByteText.of(packs.byteCount))" }
+    private static func text(_ packs: PrunePlan.Packs) -> String { "\(CountText.of(packs.count, "pack")) of \(ByteText.of(packs.byteCount))" }
 
-    private static func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
 }

@@ -7,12 +7,12 @@ enum RepairText {
     static func lines(_ report: RepairReport, isDryRun: Bool) -> [String] {
         var lines = report.steps.filter { $0.action != .index }.map { "\($0.object): \($0.reason): \(words($0.action, isDryRun))" }
         let indexed = report.steps.count { $0.action == .index }
-        if indexed > 0 { lines.append("\(indexed) pack\(indexed == 1 ? "" : "s") that no index object named: \(words(.index, isDryRun))") }
+        if indexed > 0 { lines.append("\(CountText.of(indexed, "pack")) that no index object named: \(words(.index, isDryRun))") }
         for lost in report.lost {
             lines.append("snapshot \(SnapshotText.short(lost.snapshot)), image \(lost.image): \(ByteText.of(lost.byteCount)) cannot be restored:")
-            lines += lost.ranges.map { "  bytes \($0.lowerBound) to \($0.upperBound - 1)" }
+            lines += lost.ranges.map { $0.count == 1 ? "  byte \($0.lowerBound)" : "  bytes \($0.lowerBound) to \($0.upperBound - 1)" }
         }
-        lines.append("Looked at \(report.snapshotCount) snapshots and \(report.packCount) packs (\(report.openedPackCount) read whole).")
+        lines.append("Looked at \(CountText.of(report.snapshotCount, "snapshot")) and \(CountText.of(report.packCount, "pack")) (\(report.openedPackCount) read whole).")
         if !report.lost.isEmpty {
             lines.append("Back up the sources of these images\(isDryRun ? " after a repair" : ""): what they still have of this is stored again, and the old snapshots are whole again. “holdfast check” tells.")
         } else if report.isWhole {

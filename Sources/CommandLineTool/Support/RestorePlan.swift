@@ -32,7 +32,7 @@ struct RestorePlan {
         if isDevice {
             let byteCount = try imageCall { () throws(ImageError) in try FileImageReader(path: target).byteCount }
             guard byteCount >= image.byteCount else {
-                throw Failure("\(target): it has \(byteCount) bytes, and the image needs \(image.byteCount); name a larger device")
+                throw Failure("\(target): it has \(CountText.of(byteCount, "byte")), and the image needs \(image.byteCount); name a larger device")
             }
             consequences.append("\(target) is a block device of \(ByteText.of(byteCount)); everything on it will be lost.")
         } else if status.st_size > 0 {

@@ -51,14 +51,14 @@ public struct RetentionPlan: Sendable {
         let aheadCount = RetentionPlan.aheadCount(snapshots, now)
         guard aheadCount * 2 <= snapshots.count else {
             throw .invalid(
-                "\(aheadCount) of \(snapshots.count) snapshots are from after \(Timestamp.text(secondsSince1970: now)), which is now by the clock of this machine; nothing was forgotten. Set the clock, or name snapshots by their ids")
+                "of \(snapshots.count == 1 ? "1 snapshot" : "\(snapshots.count) snapshots") \(aheadCount) \(aheadCount == 1 ? "is" : "are") from after \(Timestamp.text(secondsSince1970: now)), which is now by the clock of this machine; nothing was forgotten. Set the clock, or name snapshots by their ids")
         }
         var groups: [Group] = []
         let members = Dictionary(grouping: snapshots) { RetentionPlan.name($0, grouping) }
         for (name, members) in members.sorted(by: { $0.key < $1.key }) {
             let group = try RetentionPlan.group(name, members, policy, now)
             guard group.decisions.contains(where: \.isKept) else {
-                throw .invalid("\(name): the policy keeps none of \(members.count) snapshots; nothing was forgotten. Name snapshots by their ids to forget all of them")
+                throw .invalid("\(name): the policy \(members.count == 1 ? "does not keep the only snapshot" : "keeps none of \(members.count) snapshots"); nothing was forgotten. Name snapshots by their ids to forget all of them")
             }
             groups.append(group)
         }
