@@ -12,6 +12,7 @@ enum Program {
         holdfast_keep_large_blocks()
         Interruption.watch()
         do {
+            try refuseOtherEncodings()
             var command = try Holdfast.parsed(Array(CommandLine.arguments.dropFirst()))
             try command.run()
         } catch {
@@ -27,6 +28,14 @@ enum Program {
             let descriptor = unsafe open("/dev/null", O_RDWR)
             if descriptor > STDERR_FILENO { close(descriptor) }
             if descriptor < 0 || descriptor > STDERR_FILENO { return }
+        }
+    }
+
+    /// The runtime replaces what is not UTF-8: a tag or a path would be taken for another.
+    private static func refuseOtherEncodings() throws {
+        for index in 1..<max(1, CommandLine.arguments.count) {
+            guard let argument = unsafe CommandLine.unsafeArgv[index], unsafe String(validatingCString: argument) == nil else { continue }
+            throw ValidationError("“\(Printable.text(CommandLine.arguments[index]))” is not UTF-8; rename the file, or give the name in UTF-8.")
         }
     }
 

@@ -1,5 +1,7 @@
 """Exit statuses that scripts rely on, each with a message that names what it is about."""
 
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -93,6 +95,17 @@ def test_a_repository_of_a_newer_format_is_refused_by_name(repository: Repositor
 def test_wrong_usage_exits_with_64(repository: Repository, arguments: list[str]) -> None:
     outcome = repository.run(*arguments).require(64)
     assert "--help" in outcome.errors or "help" in outcome.errors
+
+
+@pytest.mark.parametrize("option", ["--tag", "--host", "--image-name", "--description"])
+def test_what_is_not_utf_8_is_wrong_usage(repository: Repository, tmp_path: Path, option: str) -> None:
+    source = make_image(tmp_path / "disk.img", MIB)
+    done = subprocess.run(
+        [*map(os.fsencode, repository.program.command(*repository.arguments("backup"))), os.fsencode(source), option.encode(), b"caf\xe9"],
+        env=repository.program.environment, capture_output=True)
+    assert done.returncode == 64 and "is not UTF-8" in done.stderr.decode() and "--help" in done.stderr.decode()
+    assert repository.snapshot_ids() == []
+    repository.snapshot(source, option, "caf\u00e9 \ufffd")
 
 
 def test_no_repository_named_is_wrong_usage(holdfast: Program) -> None:
