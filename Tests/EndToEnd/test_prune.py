@@ -166,6 +166,23 @@ def test_a_session_of_another_machine_is_ended_when_nothing_was_heard_of_it_for_
     repository.run("prune", "--end-silent", "10m").require(64)
 
 
+def test_packs_of_a_snapshot_that_came_back_are_spared_and_no_backup_is_said_to_be_why(
+        repository: Repository, generations: list[str], tmp_path: Path) -> None:
+    repository.run("forget", *generations[:2]).require(0)
+    large = make_image(tmp_path / "large.img", 40 * MIB, 9)
+    process = repository.program.start(*repository.arguments("backup", "--limit-rate", "4MiB", large))
+    while process.poll() is None and not list((repository.folder / "sessions").iterdir()):
+        time.sleep(0.05)
+    assert len(prune(repository)["waits_for"]) == 1
+    repository.run("undelete", generations[0]).require(0)
+    process.kill()
+    process.communicate()
+    output = repository.run("prune").require(0).output
+    assert "spared, as they are needed after all" in output and "backup" not in output
+    assert repository.snapshot_ids() == [generations[0], generations[2]]
+    repository.require_clean()
+
+
 @pytest.mark.parametrize("kind", ["packs", "maps"])
 @pytest.mark.parametrize("is_gone", [True, False], ids=["gone", "damaged"])
 @pytest.mark.parametrize("is_backed_up", [True, False])

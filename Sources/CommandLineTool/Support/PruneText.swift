@@ -13,7 +13,7 @@ enum PruneText {
         if report.snapshotCount > 0 { done.append("\(CountText.of(report.snapshotCount, "forgotten snapshot")) gone for good") }
         if report.written.count > 0 { done.append("\(text(report.written)) written with what is needed of others") }
         if report.deleted.count > 0 { done.append("\(text(report.deleted)) deleted") }
-        if report.sparedPackCount > 0 { done.append("\(CountText.of(report.sparedPackCount, "pack")) spared, as a backup has come to need them") }
+        if report.sparedPackCount > 0 { done.append("\(CountText.of(report.sparedPackCount, "pack")) spared, as they are needed after all, or may be") }
         if !done.isEmpty { console.print(done.joined(separator: "; ") + ".") }
         for session in report.waitsFor { console.print("waits for \(line(session))\(silence(session))") }
         if !report.waitsFor.isEmpty {
