@@ -29,8 +29,6 @@ public enum FormatLimits {
     public static let bandMapEntryCountMax = 32_768
 
     public static let jsonDepthMax = 32
-    /// The number of a mark has at most nine digits.
-    public static let marksPerSnapshotMax: UInt64 = 1_000_000_000
     public static let slotCountMax = 1024
     public static let imagesPerSnapshotMax = 1024
     public static let volumesPerImageMax = 4096

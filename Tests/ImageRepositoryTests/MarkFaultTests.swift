@@ -99,9 +99,9 @@ struct MarkFaultTests {
 
     @Test func `numbers that no mark can have are not marks`() throws {
         let lost = try LostMark([.forget, .undelete], lost: 0)
-        for number in [FormatLimits.marksPerSnapshotMax, .max] { _ = try lost.memory.put(.mark(lost.snapshot.id, number), [1].span) }
+        for number in [1_000_000_000_000_000_000, UInt64.max] { _ = try lost.memory.put(.mark(lost.snapshot.id, number), [1].span) }
         #expect(try lost.repository.readMarks().states[lost.snapshot.id]?.nextNumber == 2)
-        _ = try lost.memory.put(.mark(lost.snapshot.id, FormatLimits.marksPerSnapshotMax - 1), [1].span)
+        _ = try lost.memory.put(.mark(lost.snapshot.id, 999_999_999_999_999_999), [1].span)
         #expect(throws: RepositoryError.self, "there is no place for another") { try lost.repository.mark([lost.snapshot], .forget) }
         #expect(try lost.prune().snapshotCount == 0)
     }

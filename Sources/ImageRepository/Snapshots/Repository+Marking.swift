@@ -49,7 +49,7 @@ extension Repository {
     func claimMark(_ kind: Mark.Kind, _ id: SnapshotID, number: UInt64, with sealer: DocumentSealer? = nil) throws(RepositoryError) -> PutOutcome {
         let sealer = sealer ?? self.sealer
         let name = ObjectName.mark(id, number)
-        guard number < FormatLimits.marksPerSnapshotMax else { throw .damaged(object: name.path, reason: "a snapshot cannot have that many marks; remove what does not belong there") }
+        guard name.markPlace != nil else { throw .damaged(object: name.path, reason: "a snapshot cannot have that many marks; remove what does not belong there") }
         let mark = Mark(kind: kind, snapshot: id, number: number, time: timestamp)
         let object = sealer.seal(mark.body, sealer.repositoryBinding(.mark, name: name.path))
         return try storing { () throws(StorageError) in try storage.claimWithReserve(name, object) }

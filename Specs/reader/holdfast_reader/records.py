@@ -22,11 +22,8 @@ class Mark(NamedTuple):
     any_snapshot: bool
 
 
-class Chain(NamedTuple):
-    """The first `count` marks of a snapshot. Those that are in neither are of slots that may not mark, and have no effect."""
-    count: int
-    marks: dict[int, Mark]
-    lost: set[int]
+Chain = dict[int, Mark | None]
+"""The marks of a snapshot by rising number, None for those that cannot be read. Those of slots that may not mark are left out, and have no effect."""
 
 
 def mark_numbers(folder: storage.Folder) -> dict[bytes, list[int]]:
@@ -55,15 +52,12 @@ def apply_marks(snapshot_id: bytes, chain: Chain, owner: bytes | None, warning: 
     `owner` is the slot that wrote the snapshot, None if there is no manifest to tell it.
     """
     state = State()
-    for number in range(chain.count):
+    for number, mark in chain.items():
         name = f"marks/{snapshot_id.hex()}.{number}"
         if state.final:
             raise FormatError(name, "follows a final mark")
-        if number in chain.lost:
-            state = state._replace(forgotten=False)
-            continue
-        mark = chain.marks.get(number)
         if mark is None:
+            state = state._replace(forgotten=False)
             continue
         if not mark.any_snapshot and owner is not None and mark.slot_id != owner:
             warning(f"{name}: marks a snapshot of another slot, without the capability forget_any")

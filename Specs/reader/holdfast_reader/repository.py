@@ -100,16 +100,19 @@ class Repository:
 
     def _load_chain(self, snapshot_id: bytes) -> records.Chain:
         """A mark that cannot be read matters as long as none follows it."""
-        found = self._marks.get(snapshot_id, [])
-        chain = records.Chain(max(found, default=-1) + 1, {}, set())
-        for number in range(chain.count):
+        chain: records.Chain = {}
+        found = sorted(self._marks.get(snapshot_id, []))
+        for number, due in zip(found, [0] + [number + 1 for number in found]):
+            if number != due:
+                chain[due] = None
+                self.warning(str(MissingObject(f"marks/{snapshot_id.hex()}.{due}")))
             try:
-                chain.marks[number] = records.load_mark(self.folder, self.authority, snapshot_id, number)
+                chain[number] = records.load_mark(self.folder, self.authority, snapshot_id, number)
             except NotAccepted as error:
                 self.warning(str(error))
             except FormatError as error:
-                chain.lost.add(number)
-                if number == chain.count - 1:
+                chain[number] = None
+                if number == found[-1]:
                     self.damaged_marks.append(str(error))
                 else:
                     self.warning(str(error))
