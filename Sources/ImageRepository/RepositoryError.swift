@@ -36,6 +36,8 @@ public indirect enum RepositoryError: Error, Sendable {
     case sessionEnded(SessionID)
     /// The caller asked to stop; what was stored will be found again.
     case cancelled
+    /// The machine has no room for the threads that this takes.
+    case noThread(reason: String)
     /// What the caller asked for cannot be.
     case invalid(String)
     /// What was read back from a target is not what was written to it.
@@ -94,7 +96,7 @@ extension RepositoryError: CustomStringConvertible {
         case .lacking(let snapshot, let cause): "\(cause), and snapshot \(snapshot) needs it"
         case .sessionEnded(let session): "session \(session) was ended by a maintainer and nothing was committed; run the backup again"
         case .cancelled: "interrupted"
-        case .invalid(let reason): reason
+        case .noThread(let reason), .invalid(let reason): reason
         case .verificationFailed(let target, let offset): "\(target): what was read back at byte \(offset) is not what was written; the target cannot be trusted"
         case .storage(let error): "\(error)"
         case .image(let error): "\(error)"

@@ -72,8 +72,19 @@ package final class PackWriter: Sendable {
         // One segment beyond the closing size, the directory, and the padding.
         let capacity = self.closeByteCount + FormatLimits.segmentByteCountMax + 2 * PackLayout.smallSegmentStep + FormatLimits.directoryByteCountMax / 2
         buffers = Pool((0..<PackWriter.bufferCount).map { _ in AlignedBuffer(byteCapacity: capacity) })
-        let threads = (0..<PackWriter.threadCount).map { _ in WorkerThread("pack writer") { [self] in storeAll() } }
+        let threads = startThreads()
         open.withLock { $0.threads = threads }
+    }
+
+    /// Without any the writer has failed: nobody would give buffers back.
+    private func startThreads() -> [WorkerThread] {
+        var threads: [WorkerThread] = []
+        do throws(ThreadError) {
+            for _ in 0..<PackWriter.threadCount { threads.append(try WorkerThread("pack writer") { [self] in storeAll() }) }
+        } catch {
+            if threads.isEmpty { failure.record(.noThread(reason: "\(error)")) }
+        }
+        return threads
     }
 
     /// Takes a segment sealed with the session's key, or a map segment. Its record's offset is set here.

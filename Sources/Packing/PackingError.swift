@@ -14,6 +14,8 @@ package enum PackingError: Error, Sendable {
     case compression(CompressionError)
     /// A chunk that was compressed and decoded again came out differently: memory or library at fault.
     case selfCheckFailed
+    /// The machine has no room for another thread.
+    case noThread(reason: String)
     /// Another thread of the same session failed first; its error says why.
     case aborted
 

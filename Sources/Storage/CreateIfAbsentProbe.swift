@@ -1,7 +1,7 @@
 import Bytes
 
 extension StorageBackend {
-    /// Tries out whether a name can really be taken only once: one after the other, and by eight threads at once.
+    /// Tries out whether a name can really be taken only once: one after the other, and by eight threads at once, or as many as can be started.
     ///
     /// Every race of the repository (commit against abort, mark against mark, key change against key change) is settled by
     /// create-if-absent, and some servers and file systems accept the condition and overwrite all the same. `init` calls this
@@ -39,14 +39,16 @@ extension StorageBackend {
     }
 
     private func probeRaced(_ probe: ObjectName) throws(StorageError) {
-        let threadCount = 8
-        let results = raceThreads(count: threadCount) { index in
+        let results = raceThreads(count: 8) { index in
             Result { () throws(StorageError) in try self.put(probe, probeBytes(index)) }
+        }
+        guard results.count > 1 else {
+            throw .unavailable(object: "\(place)/\(probe.path)", reason: "no second thread can be started to race for one name")
         }
         var winners: [Int] = []
         for (index, result) in results.enumerated() where try result.get() == .created { winners.append(index) }
         guard winners.count == 1 else {
-            throw unfit(probe, "of \(threadCount) that raced for one name, \(winners.count) were told that they won")
+            throw unfit(probe, "of \(results.count) that raced for one name, \(winners.count) were told that they won")
         }
         guard try get(probe, byteCountMax: 1024) == probeBytes(winners[0]) else {
             throw unfit(probe, "the object is not the one whose writer was told that it won")

@@ -1,6 +1,16 @@
 import CLinux
 import Glibc
 
+/// Why a thread could not be started: the kernel has no room for more, or lets this user have no more.
+package struct ThreadError: Error, CustomStringConvertible {
+    package let number: Int32
+
+    package var description: String {
+        let reason = unsafe strerror(number).map { unsafe String(cString: $0) } ?? "error \(number)"
+        return "no more threads can be started (\(reason)); let this user have more processes, as with “ulimit -u”, or more memory"
+    }
+}
+
 /// A plain thread that must be joined. Blocking calls belong here, not on the cooperative pool.
 @safe
 package final class WorkerThread {
@@ -27,7 +37,9 @@ package final class WorkerThread {
     }
 
     /// Starts `body` on a thread of that name (15 characters are shown). Signals stay with the threads that want them.
-    package init(_ name: String, _ body: @escaping @Sendable () -> Void) {
+    ///
+    /// - Throws: where the machine has no room for another; `body` never runs then.
+    package init(_ name: String, _ body: @escaping @Sendable () -> Void) throws(ThreadError) {
         turn = unsafe ThreadScheduling.scheduler.map { Turn(scheduler: $0, thread: $0.start()) }
         let box = unsafe Unmanaged.passRetained(Box(String(name.prefix(15)), turn, body)).toOpaque()
         var started = pthread_t()
@@ -45,7 +57,12 @@ package final class WorkerThread {
                 return nil
             }, box)
         unsafe pthread_sigmask(SIG_SETMASK, &before, nil)
-        guard result == 0 else { fatalError("no thread can be started: error \(result)") }
+        guard result == 0 else {
+            // A scheduler would wait for ever for a thread that was announced.
+            precondition(turn == nil, "a simulation has room for its threads")
+            unsafe Unmanaged<Box>.fromOpaque(box).release()
+            throw ThreadError(number: result)
+        }
         thread = started
         turn?.scheduler.pass()
     }
@@ -64,8 +81,15 @@ package final class WorkerThread {
 /// How many cores this process may run on.
 package func usableCoreCount() -> Int { Int(holdfast_usable_cores()) }
 
-/// Runs `body` on `count` threads at once, with the thread's number, and returns when all have.
+/// Runs `body` with each number below `count`, on as many threads at once, and returns when all have ended.
+///
+/// Where no more threads can be started, the calling one does what is left, one number after another: a body may wait for what another one has begun, but not for one to begin.
 package func onThreads(_ count: Int, _ name: String, _ body: @escaping @Sendable (Int) -> Void) {
-    let threads = (0..<count).map { number in WorkerThread("\(name) \(number)") { body(number) } }
+    var threads: [WorkerThread] = []
+    while threads.count < count {
+        let number = threads.count
+        do throws(ThreadError) { threads.append(try WorkerThread("\(name) \(number)") { body(number) }) } catch { break }
+    }
+    for number in threads.count..<max(count, threads.count) { body(number) }
     for thread in threads { thread.join() }
 }

@@ -10,10 +10,10 @@ import Testing
         #expect(unsafe pipe(&ends) == 0)
         defer { for end in ends { close(end) } }
         let input = try StoppableInput(descriptor: ends[0])
-        let thread = BackgroundThread {
+        let thread = try #require(BackgroundThread {
             usleep(20_000)
             input.stop()
-        }
+        })
         defer { thread.join() }
         var bytes = [UInt8](repeating: 0, count: 16)
         #expect(throws: ImageError.incomplete(source: "standard input", reason: "the backup was stopped")) {
@@ -27,13 +27,13 @@ import Testing
         #expect(unsafe pipe(&ends) == 0)
         defer { close(ends[0]) }
         let writer = ends[1]
-        let thread = BackgroundThread {
+        let thread = try #require(BackgroundThread {
             for byte in 1...5 as ClosedRange<UInt8> {
                 _ = SystemCall.writeAll([byte], to: writer)
                 usleep(1000)
             }
             close(writer)
-        }
+        })
         defer { thread.join() }
         var bytes = [UInt8](repeating: 0, count: 16)
         var span = bytes.mutableSpan

@@ -65,7 +65,10 @@ struct Run {
         for number in 0..<2 { actors.append((Forgetter(world: world, machine: world.machines[number + 2], keyFile: keyFile), 4)) }
         actors.append((Maintainer(world: world, machine: world.machines[3], keyFile: keyFile), 4))
         actors.append((Checker(world: world, machine: world.machines[1], keyFile: keyFile), 2))
-        let threads = actors.map { actor, rounds in WorkerThread("actor") { actor.run(rounds: rounds) } }
+        var threads: [WorkerThread] = []
+        do throws(ThreadError) {
+            for (actor, rounds) in actors { threads.append(try WorkerThread("actor") { actor.run(rounds: rounds) }) }
+        } catch { Violation.report("\(error)") }
         for thread in threads { thread.join() }
     }
 }

@@ -4,10 +4,10 @@ import Threading
 /// The limit is for a queue that leaves somebody waiting for ever.
 @Suite(.timeLimit(.minutes(10)))
 struct BoundedQueueTests {
-    @Test func `a full queue makes its producer wait, so it never holds more than its limit`() {
+    @Test func `a full queue makes its producer wait, so it never holds more than its limit`() throws {
         let queue = BoundedQueue<Int>(limit: 3)
         let counts = Monitor((put: 0, taken: 0, most: 0))
-        let producer = WorkerThread("producer") {
+        let producer = try WorkerThread("producer") {
             for number in 0..<1000 {
                 #expect(queue.put(number))
                 counts.withLock { state in
@@ -43,11 +43,11 @@ struct BoundedQueueTests {
         #expect(queue.take() == nil)
     }
 
-    @Test func `closing wakes a producer that waits for room`() {
+    @Test func `closing wakes a producer that waits for room`() throws {
         let queue = BoundedQueue<Int>(limit: 1)
         #expect(queue.put(1))
         let outcome = Monitor<Bool?>(nil)
-        let producer = WorkerThread("producer") {
+        let producer = try WorkerThread("producer") {
             let taken = queue.put(2)
             outcome.withLock { $0 = taken }
         }
@@ -56,11 +56,11 @@ struct BoundedQueueTests {
         #expect(outcome.withLock { $0 } == false)
     }
 
-    @Test func `closing wakes consumers that wait for elements`() {
+    @Test func `closing wakes consumers that wait for elements`() throws {
         let queue = BoundedQueue<Int>(limit: 1)
         let ended = Monitor(0)
-        let consumers = (0..<3).map { number in
-            WorkerThread("consumer \(number)") {
+        let consumers = try (0..<3).map { number in
+            try WorkerThread("consumer \(number)") {
                 if queue.take() == nil { ended.withLock { $0 += 1 } }
             }
         }
@@ -69,11 +69,11 @@ struct BoundedQueueTests {
         #expect(ended.withLock { $0 } == 3)
     }
 
-    @Test func `each element goes to exactly one consumer`() {
+    @Test func `each element goes to exactly one consumer`() throws {
         let queue = BoundedQueue<Int>(limit: 4)
         let seen = Monitor<[Int]>([])
-        let consumers = (0..<4).map { number in
-            WorkerThread("consumer \(number)") {
+        let consumers = try (0..<4).map { number in
+            try WorkerThread("consumer \(number)") {
                 while let element = queue.take() { seen.withLock { $0.append(element) } }
             }
         }

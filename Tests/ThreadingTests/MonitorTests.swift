@@ -39,9 +39,9 @@ struct WorkerThreadTests {
         #expect(seen.withLock { $0.sorted() } == Array(0..<16))
     }
 
-    @Test func `joining twice is harmless`() {
+    @Test func `joining twice is harmless`() throws {
         let done = Monitor(false)
-        let thread = WorkerThread("a name longer than fifteen characters") { done.withLock { $0 = true } }
+        let thread = try WorkerThread("a name longer than fifteen characters") { done.withLock { $0 = true } }
         thread.join()
         #expect(done.withLock { $0 })
         thread.join()

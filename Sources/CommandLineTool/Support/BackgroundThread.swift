@@ -10,7 +10,8 @@ struct BackgroundThread: @unchecked Sendable {
         init(_ run: @escaping @Sendable () -> Void) { self.run = run }
     }
 
-    init(_ run: @escaping @Sendable () -> Void) {
+    /// Nil where the machine has no room for another thread; `run` never runs then.
+    init?(_ run: @escaping @Sendable () -> Void) {
         var thread = pthread_t()
         // The new thread takes the reference over.
         let body = unsafe Unmanaged.passRetained(Body(run)).toOpaque()
@@ -20,7 +21,10 @@ struct BackgroundThread: @unchecked Sendable {
                 unsafe Unmanaged<Body>.fromOpaque(argument!).takeRetainedValue().run()
                 return nil
             }, body)
-        precondition(result == 0, "a thread cannot be started: \(SystemCall.reason(result))")
+        guard result == 0 else {
+            unsafe Unmanaged<Body>.fromOpaque(body).release()
+            return nil
+        }
         self.thread = thread
     }
 

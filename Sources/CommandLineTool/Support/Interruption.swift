@@ -30,13 +30,15 @@ enum Interruption {
         signal(SIGPIPE, SIG_IGN)
         var blocked = signals
         unsafe pthread_sigmask(SIG_BLOCK, &blocked, nil)
-        _ = BackgroundThread {
+        let watcher = BackgroundThread {
             var awaited = signals
             while true {
                 var number: Int32 = 0
                 if unsafe sigwait(&awaited, &number) == 0 { fire() }
             }
         }
+        // Where there is no room for the thread they end the program at once, which the repository withstands.
+        if watcher == nil { unsafe pthread_sigmask(SIG_UNBLOCK, &blocked, nil) }
     }
 
     /// Runs `body` with an answer to the first signal.

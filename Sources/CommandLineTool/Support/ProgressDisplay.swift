@@ -4,7 +4,7 @@ import Synchronization
 
 /// Shows the counters of a running operation, from a thread of its own.
 ///
-/// On a terminal one line is redrawn; elsewhere there is a plain line every half minute, or an object a second in JSON format.
+/// Where there is no room for the thread nothing is shown. On a terminal one line is redrawn; elsewhere there is a plain line every half minute, or an object a second in JSON format.
 struct ProgressDisplay: ~Copyable {
     private let thread: BackgroundThread?
     private let end: End

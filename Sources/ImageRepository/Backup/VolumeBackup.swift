@@ -24,30 +24,28 @@ struct VolumeBackup {
             buffers: buffers, jobs: BoundedQueue(limit: 2), outcomes: OrderedOutcomes())
         let feeder = BandFeeder(sink: sink, limit: limit, progress: progress, cancellation: cancellation)
         let report = Monitor<FeedReport?>(nil)
-        let threads = startWorkers(sink, parent)
-        let reading = WorkerThread("reader") { [member, counters, makeMatcher, threadCount = workers.count] in
-            do throws(RepositoryError) {
-                let found =
-                    switch source.content {
-                    case .image(let reader):
-                        try feeder.feed(
-                            reader, sectorByteCount: source.identity.logicalSectorByteCount,
-                            scanner: parent.map { parent in
-                                UnchangedScanner(
-                                    parent, reader, limit: feeder.limit, cancellation: feeder.cancellation, threadCount: threadCount, makeMatcher: makeMatcher)
-                            },
-                            recognise: { BandOutcome($0, member, counters) })
-                    case .stream(let stream): try feeder.feed(stream)
-                    }
-                report.withLock { $0 = found }
-            } catch { sink.fail(error) }
-            sink.jobs.close()
-        }
-        let closing = WorkerThread("closer") { [threads = Threads(threads)] in
-            // Outcomes end when the last worker has ended, which is after the reader has.
-            threads.join()
-            sink.outcomes.close()
-        }
+        let reading: WorkerThread
+        do throws(ThreadError) {
+            reading = try WorkerThread("reader") { [member, counters, makeMatcher, threadCount = workers.count] in
+                do throws(RepositoryError) {
+                    let found =
+                        switch source.content {
+                        case .image(let reader):
+                            try feeder.feed(
+                                reader, sectorByteCount: source.identity.logicalSectorByteCount,
+                                scanner: parent.map { parent in
+                                    UnchangedScanner(
+                                        parent, reader, limit: feeder.limit, cancellation: feeder.cancellation, threadCount: threadCount, makeMatcher: makeMatcher)
+                                },
+                                recognise: { BandOutcome($0, member, counters) })
+                        case .stream(let stream): try feeder.feed(stream)
+                        }
+                    report.withLock { $0 = found }
+                } catch { sink.fail(error) }
+                sink.jobs.close()
+            }
+        } catch { throw .noThread(reason: "\(error)") }
+        let working = startWorkers(sink, parent)
         var tree = MapTreeBuilder()
         do throws(RepositoryError) {
             try collect(sink, &tree)
@@ -57,25 +55,52 @@ struct VolumeBackup {
             while sink.outcomes.take() != nil {}
         }
         reading.join()
-        closing.join()
+        for thread in working { thread.join() }
         try sink.failure.check()
         guard let report = report.withLock({ $0 }) else { throw .cancelled }
         let root = try tree.finish(byteCount: report.byteCount) { bytes throws(RepositoryError) in try storeNode(bytes) }
         return (root, report)
     }
 
+    /// Starts as many as there is room for; without any the backup has failed. The last one to end, which is after the reader has, closes the outcomes.
     private func startWorkers(_ sink: BandSink, _ parent: ParentMaps?) -> [WorkerThread] {
-        workers.map { worker in
-            WorkerThread("band worker") {
-                while let job = sink.jobs.take() {
-                    if sink.failure.value == nil {
-                        do throws(RepositoryError) {
-                            sink.outcomes.put(try worker.process(job, parent: job.scan?.parent ?? parent?.entries(job.band) ?? []), at: job.band)
-                        } catch { sink.fail(error) }
-                    }
-                    sink.buffers.giveBack(job.buffer)
-                }
+        let running = Monitor(0)
+        let leave: @Sendable () -> Void = {
+            let isLast = running.withLock { count in
+                count -= 1
+                return count == 0
             }
+            // Once too often where all there was to do is done before the next one starts.
+            if isLast { sink.outcomes.close() }
+        }
+        var threads: [WorkerThread] = []
+        do throws(ThreadError) {
+            for worker in workers {
+                running.withLock { $0 += 1 }
+                threads.append(
+                    try WorkerThread("band worker") {
+                        VolumeBackup.work(worker, sink, parent)
+                        leave()
+                    })
+            }
+        } catch {
+            leave()
+            guard threads.isEmpty else { return threads }
+            sink.fail(.noThread(reason: "\(error)"))
+            sink.jobs.close()
+            while let job = sink.jobs.take() { sink.buffers.giveBack(job.buffer) }
+        }
+        return threads
+    }
+
+    private static func work(_ worker: BandWorker, _ sink: BandSink, _ parent: ParentMaps?) {
+        while let job = sink.jobs.take() {
+            if sink.failure.value == nil {
+                do throws(RepositoryError) {
+                    sink.outcomes.put(try worker.process(job, parent: job.scan?.parent ?? parent?.entries(job.band) ?? []), at: job.band)
+                } catch { sink.fail(error) }
+            }
+            sink.buffers.giveBack(job.buffer)
         }
     }
 
@@ -98,11 +123,4 @@ struct VolumeBackup {
         try session.storeMap(bytes, id, near: 0)
         return id
     }
-}
-
-/// Carries threads to the one that joins them.
-private final class Threads: @unchecked Sendable {
-    private let threads: [WorkerThread]
-    init(_ threads: [WorkerThread]) { self.threads = threads }
-    func join() { for thread in threads { thread.join() } }
 }

@@ -36,6 +36,7 @@ extension RepositoryError {
         case .compression(let error): self = .invalid("a segment cannot be compressed: \(error)")
         case .selfCheckFailed:
             self = .invalid("a segment did not survive being compressed and decoded again; this machine's memory or its zstd library is at fault, and nothing was committed")
+        case .noThread(let reason): self = .noThread(reason: reason)
         case .aborted: self = .cancelled
         }
     }
