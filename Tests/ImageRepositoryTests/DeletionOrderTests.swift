@@ -162,7 +162,7 @@ struct DeletionOrderTests {
         let (pruner, calls) = try watched(fixture)
         // First they are listed to be settled; then to know whether snapshots are missing, when it has been found out what is to be ended.
         calls.afterNext(.list(.sessions)) {
-            calls.afterNext(.list(.sessions)) { do { try fixture.repository.mark([first], .protect) } catch { Issue.record(error) } }
+            calls.afterNext(.list(.sessions)) { do { _ = try fixture.repository.claimMark(.protect, first.id, number: 1) } catch { Issue.record(error) } }
         }
         try workOff(list, pruner)
         #expect(try fixture.repository.snapshots(includingForgotten: true).snapshots.map(\.isProtected) == [true])
