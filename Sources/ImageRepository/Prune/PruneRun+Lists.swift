@@ -33,9 +33,9 @@ extension PruneRun {
         // Ordering 11: other lists, final marks, manifests and marks anew, the index, packs.
         let others = try openLists().lists.filter { $0.id != id }.reduce(into: Set<ObjectName>()) { $0.formUnion($1.list.packs) }
         if !Mutant.marksFinalAfterRemark.isActive { try setFinalMarks() }
-        var roots = try repository.snapshotsAndDoomed().all
+        var roots = try snapshotsAndDoomed().all
         if Mutant.marksFinalAfterRemark.isActive {
-            let doomed = try repository.snapshotsAndDoomed().doomed
+            let doomed = try snapshotsAndDoomed().doomed
             roots.removeAll { doomed.contains($0.id) }
         }
         let loaded = try soundIndex()

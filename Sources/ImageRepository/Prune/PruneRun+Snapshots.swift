@@ -11,9 +11,9 @@ extension PruneRun {
     }
 
     func setFinalMarks() throws(RepositoryError) {
-        let doomed = try repository.snapshotsAndDoomed().doomed
+        let doomed = try snapshotsAndDoomed().doomed
         guard !doomed.isEmpty else { return }
-        let states = try repository.readMarks().states
+        let states = try readMarks()
         for id in doomed {
             guard let state = states[id], !state.isDoubtful, state.isForgotten, !state.isProtected || Mutant.endsProtected.isActive, !state.isFinal else { continue }
             // Occupied: somebody brought it back, or ended it, at this moment.
@@ -21,9 +21,26 @@ extension PruneRun {
         }
     }
 
+    func snapshotsAndDoomed() throws(RepositoryError) -> (all: [Snapshot], doomed: Set<SnapshotID>) {
+        let (all, doomed, problems) = try repository.snapshotsAndDoomed()
+        note(problems)
+        return (all, doomed)
+    }
+
+    private func readMarks() throws(RepositoryError) -> [SnapshotID: MarkState] {
+        let (states, problems) = try repository.readMarks()
+        note(problems)
+        return states
+    }
+
+    /// Snapshots that stay because a mark of theirs cannot be read.
+    private func note(_ problems: [Problem]) {
+        for problem in problems where problem.severity == .error && !report.problems.contains(problem) { report.problems.append(problem) }
+    }
+
     /// Never an abort record (Ordering 1), which has no final mark.
     func deleteFinishedManifests() throws(RepositoryError) {
-        let final = try repository.readMarks().states.filter(\.value.isFinal).keys
+        let final = try readMarks().filter(\.value.isFinal).keys
         guard !final.isEmpty else { return }
         let present = Set(try storing { () throws(StorageError) in try storage.list(.snapshots) }.map(\.name))
         let finished = final.filter { present.contains(.snapshot($0)) }

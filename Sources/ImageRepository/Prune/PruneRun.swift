@@ -111,8 +111,7 @@ final class PruneRun {
     /// - Parameter readsCopies: whether a copy must have been read before others are given up for it.
     private func planned(readsCopies: Bool) throws(RepositoryError) -> PlannedPrune {
         let lists = try openLists().lists
-        let (snapshots, doomed, markProblems) = try repository.snapshotsAndDoomed()
-        report.problems += markProblems.filter { $0.severity == .error && !report.problems.contains($0) }
+        let (snapshots, doomed) = try snapshotsAndDoomed()
         let hasSessions = try repository.openSessions().contains { !$0.isGone }
         let loaded = try soundIndex()
         func packs(_ isWanted: (CondemnedList.Kind) -> Bool) -> Set<ObjectName> { lists.filter { isWanted($0.list.kind) }.reduce(into: []) { $0.formUnion($1.list.packs) } }

@@ -16,7 +16,8 @@ extension Repository {
             if !Mutant.passesOverUnreadable.isActive, let problem = list.unreadable.first {
                 throw .damaged(object: problem.object, reason: "\(problem.reason); nothing is deleted while it is not known what is needed")
             }
-            let (marks, markProblems) = try readMarks()
+            let (marks, problems) = try readMarks()
+            let markProblems = list.problems.filter { ObjectName(path: $0.object)?.kind == .marks } + problems
             shrinkage = missing(pins?.lastSnapshot, in: list, marks).map { Shrinkage(object: $0.object, reason: $0.reason) }
             if shrinkage == nil { shrinkage = try self.shrinkage(list, marks) }
             guard shrinkage == nil || Mutant.acceptsFewerSnapshots.isActive else { continue }
