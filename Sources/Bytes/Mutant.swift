@@ -11,6 +11,7 @@ package enum Mutant: String, CaseIterable, Sendable {
     // Maintainers
     case listsSessionsBeforeCondemning, waitsForNobody, skipsRemark, ignoresVerdict, deletesBeforeVerdict, ignoresOtherLists, deletesListBeforePacks
     case deletesIndexBeforeMerging, mergesFromStaleListing, marksFinalAfterRemark, endsProtected, passesOverUnreadable, acceptsFewerSnapshots
+    case takesLostMarkForNone, endsForeignSessions
     // Repacking
     case copiesUnverified, condemnsUncopied, keepsUnreadCopy, forgetsOpenedChunks, mixesUpKeys
     // Repairs

@@ -39,7 +39,7 @@ struct MarkState: Equatable {
     /// Marks up to that number, of which none can be read.
     mutating func lose(upTo number: UInt64) {
         nextNumber = number + 1
-        guard !isFinal else { return }
+        guard !isFinal, !Mutant.takesLostMarkForNone.isActive else { return }
         (isForgotten, isDoubtful, mayBeFinal) = (false, true, true)
     }
 }
