@@ -5,6 +5,8 @@ public struct ImageExtent: Equatable, Sendable {
         case data
         /// Reads as zeros and need not be read.
         case zero
+        /// Reads as zeros, need not be read, and nobody needs what stands there.
+        case unused
     }
 
     public var kind: Kind

@@ -99,16 +99,31 @@ public struct VolumeRecord: Equatable, Sendable {
         public init(offset: UInt64, byteCount: UInt64) { (self.offset, self.byteCount) = (offset, byteCount) }
     }
 
-    /// "whole", later also "partition", "gap" and others.
-    public var kind: String
+    /// What the bytes are; what a reader does with them does not depend on it.
+    public struct Kind: RawRepresentable, Equatable, Sendable {
+        public let rawValue: String
+
+        public init(rawValue: String) { self.rawValue = rawValue }
+
+        /// All of an image that is not divided.
+        public static let whole = Kind(rawValue: "whole")
+        public static let partition = Kind(rawValue: "partition")
+        /// What belongs to no partition: the label itself, boot code, room between partitions.
+        public static let gap = Kind(rawValue: "gap")
+    }
+
+    public var kind: Kind
+    /// The number of the partition in the image's label; nil for what is none.
+    public var partition: UInt64?
     public var placements: [Placement]
     public var averageChunkByteCount: Int
     /// Type, label and UUID of the file system; null if there is none or it was not looked for.
     public var fileSystem: JSONValue
     public var root: MapSlot
 
-    public init(kind: String, placements: [Placement], averageChunkByteCount: Int, fileSystem: JSONValue, root: MapSlot) {
+    public init(kind: Kind, partition: UInt64?, placements: [Placement], averageChunkByteCount: Int, fileSystem: JSONValue, root: MapSlot) {
         self.kind = kind
+        self.partition = partition
         self.placements = placements
         self.averageChunkByteCount = averageChunkByteCount
         self.fileSystem = fileSystem
@@ -121,7 +136,8 @@ public struct VolumeRecord: Equatable, Sendable {
 
     var json: JSONValue {
         [
-            "kind": .string(kind),
+            "kind": .string(kind.rawValue),
+            "partition": partition.map { .count($0) } ?? .null,
             "placements": .array(placements.map { ["offset": .count($0.offset), "byte_count": .count($0.byteCount)] }),
             "band_byte_count": .count(FormatLimits.bandByteCount),
             "chunker": ["average_byte_count": .count(averageChunkByteCount)],
@@ -131,7 +147,8 @@ public struct VolumeRecord: Equatable, Sendable {
     }
 
     init(_ json: JSONValue) throws(FormatError) {
-        kind = try json.string("kind")
+        kind = Kind(rawValue: try json.string("kind"))
+        partition = try json.value("partition") == .null ? nil : try json.count("partition", limit: UInt64(UInt32.max))
         placements = []
         var total: UInt64 = 0
         for placement in try json.array("placements", limit: 1 << 16) {

@@ -127,7 +127,7 @@ struct FormatExample {
     var manifest: Manifest {
         let byteCount = UInt64(FormatLimits.bandByteCount + chunk.count)
         let volume = VolumeRecord(
-            kind: "whole", placements: [.init(offset: 0, byteCount: byteCount)], averageChunkByteCount: 32_768, fileSystem: .null,
+            kind: .whole, partition: nil, placements: [.init(offset: 0, byteCount: byteCount)], averageChunkByteCount: 32_768, fileSystem: .null,
             root: MapSlot(kind: .node, id: id(node.encoded, .map)))
         let image = ImageRecord(
             name: "disk", source: .init(kind: "file", path: "/disk", serialNumber: nil, worldWideName: nil, model: nil), byteCount: byteCount,

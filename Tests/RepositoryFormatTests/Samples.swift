@@ -91,9 +91,9 @@ struct Samples {
             name: name, source: .init(kind: "device", path: "/dev/sdä", serialNumber: "123", worldWideName: nil, model: "m"), byteCount: byteCount,
             logicalSectorByteCount: 512, physicalSectorByteCount: 4096, label: ["type": "gpt"], changeTracker: .null,
             volumes: [
-                .init(kind: "whole", placements: [.init(offset: 0, byteCount: half)], averageChunkByteCount: 32_768, fileSystem: .null, root: root),
+                .init(kind: .whole, partition: nil, placements: [.init(offset: 0, byteCount: half)], averageChunkByteCount: 32_768, fileSystem: .null, root: root),
                 .init(
-                    kind: "gap", placements: [.init(offset: half, byteCount: byteCount - half)], averageChunkByteCount: 32_768, fileSystem: ["type": "ext4"],
+                    kind: .partition, partition: 2, placements: [.init(offset: half, byteCount: byteCount - half)], averageChunkByteCount: 32_768, fileSystem: ["type": "ext4"],
                     root: .uniform(.zero)),
             ])
     }

@@ -55,7 +55,7 @@ struct ShowCommand: Command {
         lines.append("  sectors of \(image.logicalSectorByteCount) bytes, physically \(image.physicalSectorByteCount)")
         var table = Table([("VOLUME", .left), ("OFFSET", .right), ("SIZE", .right)])
         for volume in image.volumes {
-            for placement in volume.placements { table.add([volume.kind, "\(placement.offset)", ByteText.of(placement.byteCount)]) }
+            for placement in volume.placements { table.add([volume.kind.rawValue, "\(placement.offset)", ByteText.of(placement.byteCount)]) }
         }
         return lines + table.lines.map { "  \($0)" }
     }

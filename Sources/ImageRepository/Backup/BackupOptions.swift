@@ -10,10 +10,13 @@ public struct BackupSource: Sendable {
 
     public var content: Content
     public var identity: SourceIdentity
+    /// Nil for one volume of which nothing is known; always so for a stream.
+    public var layout: SourceLayout?
 
-    public init(_ reader: any ImageReader, identity: SourceIdentity) {
+    public init(_ reader: any ImageReader, identity: SourceIdentity, layout: SourceLayout? = nil) {
         content = .image(reader)
         self.identity = identity
+        self.layout = layout
     }
 
     public init(_ stream: any ImageStream, identity: SourceIdentity) {

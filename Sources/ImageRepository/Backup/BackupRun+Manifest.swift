@@ -44,8 +44,7 @@ extension Manifest.Seen {
 }
 
 extension ImageRecord {
-    /// An image that is one volume.
-    init(_ source: BackupSource, byteCount: UInt64, root: MapSlot, averageChunkByteCount: Int) {
+    init(_ source: BackupSource, byteCount: UInt64, label: JSONValue, volumes: [VolumeRecord]) {
         let identity = source.identity
         self.init(
             name: identity.imageName,
@@ -53,11 +52,6 @@ extension ImageRecord {
                 kind: identity.kind.rawValue, path: identity.path, serialNumber: identity.serialNumber,
                 worldWideName: identity.worldWideName, model: identity.model),
             byteCount: byteCount, logicalSectorByteCount: identity.logicalSectorByteCount,
-            physicalSectorByteCount: identity.physicalSectorByteCount, label: .null, changeTracker: .null,
-            volumes: [
-                VolumeRecord(
-                    kind: "whole", placements: [.init(offset: 0, byteCount: byteCount)], averageChunkByteCount: averageChunkByteCount,
-                    fileSystem: .null, root: root)
-            ])
+            physicalSectorByteCount: identity.physicalSectorByteCount, label: label, changeTracker: .null, volumes: volumes)
     }
 }

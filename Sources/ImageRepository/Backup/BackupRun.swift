@@ -33,6 +33,7 @@ final class BackupRun {
             let (path, sector) = (source.identity.path, source.identity.logicalSectorByteCount)
             guard sector > 0, sector & (sector - 1) == 0 else { throw .invalid("\(path): a sector of \(sector) bytes; it must be a power of two") }
             guard (source.byteCount ?? 0) <= FormatLimits.volumeByteCountMax else { throw .invalid("\(path) is larger than an image can be") }
+            if let layout = source.layout, !layout.covers(byteCount: source.byteCount ?? 0) { throw .invalid("\(path): its volumes do not cover it") }
         }
         guard sources.count <= FormatLimits.imagesPerSnapshotMax else { throw .invalid("a snapshot has at most \(FormatLimits.imagesPerSnapshotMax) images") }
         self.repository = repository
@@ -126,13 +127,24 @@ final class BackupRun {
     ) throws(RepositoryError) -> Content {
         var content = Content()
         for (source, predecessor) in zip(sources, predecessors) {
-            let maps = options.rehashes ? nil : predecessor?.maps
-            let (root, report) = try volumes.run(source, parent: maps)
-            if let warning = maps?.warning { content.warnings.append(warning) }
-            content.unreadable += report.unreadable.map { (source.identity.imageName, $0) }
-            content.images.append(
-                ImageRecord(source, byteCount: report.byteCount, root: root, averageChunkByteCount: parameters.averageByteCount))
-            try note(source, report, &content.warnings)
+            let pairing = options.rehashes ? nil : predecessor.map { VolumePairing($0.image) }
+            var whole = FeedReport()
+            let layout = source.layout ?? .whole(byteCount: source.byteCount ?? 0)
+            var records: [VolumeRecord] = []
+            for volume in layout.volumes {
+                let part = VolumeSource(source, volume)
+                let maps = pairing?.predecessor(of: volume, in: layout).flatMap { [session] record in predecessor.map { ParentMaps(session.mapReader, record, of: $0.snapshot) } }
+                let (root, report) = try volumes.run(part, parent: maps)
+                if let warning = maps?.warning, !content.warnings.contains(warning) { content.warnings.append(warning) }
+                records.append(
+                    VolumeRecord(
+                        kind: volume.kind, partition: volume.partition, placements: [.init(offset: volume.range.lowerBound, byteCount: report.byteCount)],
+                        averageChunkByteCount: parameters.averageByteCount, fileSystem: volume.fileSystem, root: root))
+                whole.append(report, at: volume.range.lowerBound)
+            }
+            content.unreadable += whole.unreadable.map { (source.identity.imageName, $0) }
+            content.images.append(ImageRecord(source, byteCount: whole.byteCount, label: layout.label, volumes: records))
+            try note(source, whole, &content.warnings)
         }
         return content
     }
@@ -164,7 +176,7 @@ final class BackupRun {
 
     private struct Predecessor {
         var snapshot: SnapshotID
-        var maps: ParentMaps
+        var image: ImageRecord
     }
 
     /// The snapshot that predicts what is unchanged in this source, with its maps.
@@ -181,9 +193,7 @@ final class BackupRun {
             chosen = fits(named) || named.manifest.images.count == 1 ? named : nil
             if chosen == nil { warnings.append("the parent \(id) has no image “\(name)”, so \(source.identity.path) is compared by content") }
         }
-        guard let chosen, let image = chosen.manifest.images.first(where: { $0.name == name }) ?? chosen.manifest.images.first,
-            let volume = image.volumes.first, image.volumes.count == 1
-        else { return nil }
-        return Predecessor(snapshot: chosen.id, maps: ParentMaps(session.mapReader, volume, of: chosen.id))
+        guard let chosen, let image = chosen.manifest.images.first(where: { $0.name == name }) ?? chosen.manifest.images.first else { return nil }
+        return Predecessor(snapshot: chosen.id, image: image)
     }
 }

@@ -26,6 +26,13 @@ struct FeedReport: Sendable {
     var byteCount: UInt64 = 0
     var hasShrunk = false
 
+    /// Adds that of a volume which begins at `offset` in the image, behind all before it.
+    mutating func append(_ volume: FeedReport, at offset: UInt64) {
+        for range in volume.unreadable { addUnreadable(offset + range.lowerBound..<offset + range.upperBound) }
+        byteCount += volume.byteCount
+        hasShrunk = hasShrunk || volume.hasShrunk
+    }
+
     mutating func addUnreadable(_ range: Range<UInt64>) {
         if let last = unreadable.last, last.upperBound == range.lowerBound {
             unreadable[unreadable.count - 1] = last.lowerBound..<range.upperBound
@@ -73,10 +80,7 @@ struct BandFeeder: Sendable {
             let byteCount = Int(min(BandFeeder.bandByteCount, reader.byteCount - start))
             let scan = try scanner?.scan(
                 band, start: start, byteCount: byteCount,
-                zerosEnd: { offset throws(RepositoryError) in
-                    guard let (kind, end) = try uniform(reader, &extents, at: offset, &report), kind == .zero else { return nil }
-                    return end
-                },
+                uniform: { offset throws(RepositoryError) in try uniform(reader, &extents, at: offset, &report) },
                 recognised: { byteCount, readByteCount in
                     progress.readByteCount.add(UInt64(readByteCount), ordering: .relaxed)
                     noteDone(UInt64(byteCount))
@@ -88,8 +92,8 @@ struct BandFeeder: Sendable {
             }
             let buffer = sink.buffers.take()
             do throws(RepositoryError) {
-                let unreadable = try fill(buffer, from: scan?.position ?? 0, byteCount: byteCount, reader, &extents, start, unreadable, &report)
-                hand(BandJob(band: band, buffer: buffer, byteCount: byteCount, unreadable: unreadable, scan: scan))
+                let gaps = try fill(buffer, from: scan?.position ?? 0, byteCount: byteCount, reader, &extents, start, unreadable, &report)
+                hand(BandJob(band: band, buffer: buffer, byteCount: byteCount, gaps: gaps, scan: scan))
             } catch {
                 sink.buffers.giveBack(buffer)
                 throw error
@@ -129,7 +133,7 @@ struct BandFeeder: Sendable {
                 break
             }
             report.byteCount += UInt64(filled)
-            hand(BandJob(band: band, buffer: buffer, byteCount: filled, unreadable: []))
+            hand(BandJob(band: band, buffer: buffer, byteCount: filled, gaps: []))
             band += 1
             guard filled == FormatLimits.bandByteCount else { break }
         }
@@ -156,33 +160,34 @@ struct BandFeeder: Sendable {
 
     private func noteDone(_ byteCount: UInt64) { progress.doneByteCount.add(byteCount, ordering: .relaxed) }
 
-    /// Whether the source is known to hold nothing, or to have ended, from `offset` on, and up to where.
+    /// Whether the source is known to hold nothing, or nothing that is needed, or to have ended, from `offset` on, and up to where.
     private func uniform(
         _ reader: any ImageReader, _ extents: inout ExtentCursor, at offset: UInt64, _ report: inout FeedReport
     ) throws(RepositoryError) -> (kind: MapKind, end: UInt64)? {
         let extent = try extents.extent(at: offset)
-        guard extent.kind == .zero else { return nil }
+        guard extent.kind != .data else { return nil }
+        let kind: MapKind = extent.kind == .unused ? .unused : .zero
         // Behind the end of a source that shrank there is a hole too, but what stood there is lost and not zero.
         let current = try imaging { () throws(ImageError) in try reader.currentByteCount() }
-        guard current < extent.end else { return (.zero, extent.end) }
+        guard current < extent.end else { return (kind, extent.end) }
         report.hasShrunk = true
-        return current <= offset ? (.unreadable, reader.byteCount) : (.zero, current)
+        return current <= offset ? (.unreadable, reader.byteCount) : (kind, current)
     }
 
-    /// Fills the buffer with a band, from the block on in which `first` lies; answers which ranges behind `first` could not be read.
+    /// Fills the buffer with a band, from the block on in which `first` lies; answers which ranges behind `first` could not be read, or are not used.
     private func fill(
         _ buffer: AlignedBuffer, from first: Int, byteCount: Int, _ reader: any ImageReader, _ extents: inout ExtentCursor, _ start: UInt64,
         _ scanner: UnreadableRangeScanner, _ report: inout FeedReport
-    ) throws(RepositoryError) -> [Range<Int>] {
-        var unreadable: [Range<Int>] = []
-        func note(_ range: Range<Int>, _ report: inout FeedReport) {
+    ) throws(RepositoryError) -> [BandGap] {
+        var gaps: [BandGap] = []
+        func note(_ kind: MapKind, _ range: Range<Int>, _ report: inout FeedReport) {
             let range = range.clamped(to: first..<byteCount)
             if range.isEmpty { return }
-            report.addUnreadable(start + UInt64(range.lowerBound)..<start + UInt64(range.upperBound))
-            if let last = unreadable.last, last.upperBound == range.lowerBound {
-                unreadable[unreadable.count - 1] = last.lowerBound..<range.upperBound
+            if kind == .unreadable { report.addUnreadable(start + UInt64(range.lowerBound)..<start + UInt64(range.upperBound)) }
+            if let last = gaps.last, last.kind == kind, last.range.upperBound == range.lowerBound {
+                gaps[gaps.count - 1].range = last.range.lowerBound..<range.upperBound
             } else {
-                unreadable.append(range)
+                gaps.append(BandGap(kind: kind, range: range))
             }
         }
         var position = first / ZeroBlocks.blockByteCount * ZeroBlocks.blockByteCount
@@ -192,7 +197,7 @@ struct BandFeeder: Sendable {
                 let range = position..<Int(min(UInt64(byteCount), end - start))
                 buffer.zero(range)
                 noteDone(UInt64(range.upperBound - max(first, range.lowerBound)))
-                if kind == .unreadable { note(range, &report) }
+                if kind != .zero { note(kind, range, &report) }
                 position = range.upperBound
                 continue
             }
@@ -203,13 +208,13 @@ struct BandFeeder: Sendable {
                     try scanner.read(from: reader, at: start + UInt64(position), into: &bytes)
                 }
             }
-            for bad in outcome.unreadable { note(Int(bad.lowerBound - start)..<Int(bad.upperBound - start), &report) }
+            for bad in outcome.unreadable { note(.unreadable, Int(bad.lowerBound - start)..<Int(bad.upperBound - start), &report) }
             if outcome.endedAt != nil { report.hasShrunk = true }
             let count = range.upperBound - max(first, range.lowerBound)
             noteRead(count)
             noteDone(UInt64(count))
             position = range.upperBound
         }
-        return unreadable
+        return gaps
     }
 }

@@ -8,10 +8,17 @@ struct BandJob: Sendable {
     var band: UInt64
     var buffer: AlignedBuffer
     var byteCount: Int
-    /// Within the band, in order; the buffer holds zeros there.
-    var unreadable: [Range<Int>]
+    /// In order; the buffer holds zeros there.
+    var gaps: [BandGap]
     /// What was recognised when it was read. The buffer holds the band from the block of its position on.
     var scan: UnchangedScan?
+}
+
+/// A range within a band that holds no data.
+struct BandGap: Sendable {
+    /// Unreadable or unused.
+    var kind: MapKind
+    var range: Range<Int>
 }
 
 /// What became of a band, or of a run of bands that needed no reading.

@@ -67,7 +67,7 @@ final class BandWorker: @unchecked Sendable {
         var parentPosition = ParentPosition(parent)
         var position = job.scan?.position ?? 0
         var cut: [(entry: Int, range: Range<Int>)] = []
-        for gap in job.unreadable.map({ $0.clamped(to: position..<job.byteCount) }) + [job.byteCount..<job.byteCount] {
+        for (kind, gap) in job.gaps.map({ ($0.kind, $0.range.clamped(to: position..<job.byteCount)) }) + [(.unreadable, job.byteCount..<job.byteCount)] {
             while position < gap.lowerBound {
                 if let entry = parentPosition.entry(at: position, to: gap.lowerBound),
                     unsafe try reuse(entry, raw, position, job.band)
@@ -86,7 +86,7 @@ final class BandWorker: @unchecked Sendable {
                 }
                 position = piece.range.upperBound
             }
-            if !gap.isEmpty { BandWorker.append(.unreadable, gap.count, to: &entries) }
+            if !gap.isEmpty { BandWorker.append(kind, gap.count, to: &entries) }
             position = gap.upperBound
         }
         unsafe try storeCut(&cut, &entries, raw, job.band)

@@ -40,14 +40,14 @@ final class UnchangedScanner {
     }
 
     /// - Parameters:
-    ///   - zerosEnd: up to where the source is known to hold nothing from a place in the image on.
+    ///   - uniform: whether the source is known to hold nothing, or nothing that is needed, from a place in the image on, and up to where.
     ///   - recognised: told of bytes that are unchanged, and of how many of them had to be read.
     func scan(
-        _ band: UInt64, start: UInt64, byteCount: Int, zerosEnd: (UInt64) throws(RepositoryError) -> UInt64?,
+        _ band: UInt64, start: UInt64, byteCount: Int, uniform: UniformRange,
         recognised: (_ byteCount: Int, _ readByteCount: Int) -> Void
     ) throws(RepositoryError) -> UnchangedScan {
         var scan = UnchangedScan(parent: parent.entries(band))
-        let steps = try plan(scan.parent, start, byteCount, zerosEnd)
+        let steps = try plan(scan.parent, start, byteCount, uniform)
         let groups = steps.compactMap { step in if case .data(let group) = step { group } else { nil } }
         var matched = try compare(groups, scan.parent)[...]
         for step in steps {
@@ -63,7 +63,7 @@ final class UnchangedScanner {
             case .hole(let entry), .zero(let entry):
                 var readByteCount = 0
                 if case .zero = step {
-                    guard let count = try zeros(start + UInt64(scan.position), Int(entry.byteCount), zerosEnd) else { return scan }
+                    guard let count = try zeros(start + UInt64(scan.position), Int(entry.byteCount), uniform) else { return scan }
                     readByteCount = count
                 }
                 recognised(Int(entry.byteCount), readByteCount)
@@ -74,9 +74,11 @@ final class UnchangedScanner {
         return scan
     }
 
+    typealias UniformRange = (UInt64) throws(RepositoryError) -> (kind: MapKind, end: UInt64)?
+
     private enum Step {
         case data(EntryGroup)
-        /// Zeros where the source holds nothing.
+        /// Zeros where the source holds nothing, or what is still unused.
         case hole(MapEntry)
         /// Zeros that must be read.
         case zero(MapEntry)
@@ -84,27 +86,29 @@ final class UnchangedScanner {
 
     /// What is to be looked at, from the band's start on, as far as a scanner can.
     private func plan(
-        _ parent: [MapEntry], _ start: UInt64, _ byteCount: Int, _ zerosEnd: (UInt64) throws(RepositoryError) -> UInt64?
+        _ parent: [MapEntry], _ start: UInt64, _ byteCount: Int, _ uniform: UniformRange
     ) throws(RepositoryError) -> [Step] {
         var steps: [Step] = []
         var (number, position) = (0, 0)
         while number < parent.count, position + Int(parent[number].byteCount) <= byteCount {
             let place = start + UInt64(position)
-            let holeEnd = try zerosEnd(place)
+            let hole = try uniform(place)
             switch parent[number].kind {
             case .data:
                 // What has become a hole is no data any more.
-                guard holeEnd == nil else { return steps }
+                guard hole == nil else { return steps }
                 let group = UnchangedScanner.group(parent, number, place, limit: byteCount - position)
                 steps.append(.data(group))
                 number = group.entries.upperBound
                 position += group.byteCount
-            case .zero:
-                let isHole = holeEnd.map { $0 >= place + UInt64(parent[number].byteCount) } ?? false
+            case .zero, .unused:
+                let kind = parent[number].kind
+                let isHole = hole.map { $0.kind == kind && $0.end >= place + UInt64(parent[number].byteCount) } ?? false
+                guard isHole || kind == .zero else { return steps }
                 steps.append(isHole ? .hole(parent[number]) : .zero(parent[number]))
                 position += Int(parent[number].byteCount)
                 number += 1
-            case .unused, .excluded, .unreadable, .map, .node: return steps
+            case .excluded, .unreadable, .map, .node: return steps
             }
         }
         return steps
@@ -136,14 +140,15 @@ final class UnchangedScanner {
 
     /// How many bytes had to be read to see that all are zero; nil if they are not.
     private func zeros(
-        _ offset: UInt64, _ byteCount: Int, _ zerosEnd: (UInt64) throws(RepositoryError) -> UInt64?
+        _ offset: UInt64, _ byteCount: Int, _ uniform: UniformRange
     ) throws(RepositoryError) -> Int? {
         let end = offset + UInt64(byteCount)
         var position = offset
         var readByteCount = 0
         while position < end {
-            if let zerosEnd = try zerosEnd(position) {
-                position = min(zerosEnd, end)
+            if let (kind, uniformEnd) = try uniform(position) {
+                guard kind == .zero else { return nil }
+                position = min(uniformEnd, end)
                 continue
             }
             let count = Int(min(UInt64(UnchangedScanner.pieceByteCount), end - position))

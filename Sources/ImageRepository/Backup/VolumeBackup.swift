@@ -5,6 +5,21 @@ import RepositoryFormat
 import Sealing
 import Threading
 
+/// One volume as it is read.
+struct VolumeSource: Sendable {
+    var content: BackupSource.Content
+    var sectorByteCount: UInt32
+
+    init(_ source: BackupSource, _ volume: SourceVolume) {
+        sectorByteCount = source.identity.logicalSectorByteCount
+        content =
+            switch source.content {
+            case .image(let reader) where source.layout != nil: .image(VolumeReader(reader, range: volume.range, free: volume.free))
+            case .image, .stream: source.content
+            }
+    }
+}
+
 /// Backs up one volume: one thread reads, workers cut and store, the calling thread builds the map tree.
 struct VolumeBackup {
     let session: WriteSession
@@ -19,7 +34,7 @@ struct VolumeBackup {
     let makeMatcher: @Sendable () -> ParentMatcher
 
     /// Stores everything and returns the map root. All threads have ended when it returns or throws.
-    func run(_ source: BackupSource, parent: ParentMaps?) throws(RepositoryError) -> (root: MapSlot, report: FeedReport) {
+    func run(_ source: VolumeSource, parent: ParentMaps?) throws(RepositoryError) -> (root: MapSlot, report: FeedReport) {
         let sink = BandSink(
             buffers: buffers, jobs: BoundedQueue(limit: 2), outcomes: OrderedOutcomes())
         let feeder = BandFeeder(sink: sink, limit: limit, progress: progress, cancellation: cancellation)
@@ -32,7 +47,7 @@ struct VolumeBackup {
                         switch source.content {
                         case .image(let reader):
                             try feeder.feed(
-                                reader, sectorByteCount: source.identity.logicalSectorByteCount,
+                                reader, sectorByteCount: source.sectorByteCount,
                                 scanner: parent.map { parent in
                                     UnchangedScanner(
                                         parent, reader, limit: feeder.limit, cancellation: feeder.cancellation, threadCount: threadCount, makeMatcher: makeMatcher)

@@ -136,6 +136,8 @@ def _parse_volume(json: Members) -> Volume:
     if json.integer("band_byte_count") != limits.BAND:
         raise json.wrong("band_byte_count", f"is not {limits.BAND}")
     json.text("kind")
+    if json.any("partition") is not None:
+        json.integer("partition")
     json.object("chunker").integer("average_byte_count", limits.CHUNK)
     json.any("file_system")
     placements = [Placement(item.integer("offset", limits.IMAGE), item.integer("byte_count", limits.IMAGE))

@@ -254,7 +254,7 @@ class Writer:
         return {"name": name, "byte_count": byte_count, "label": None, "change_tracker": None,
                 "logical_sector_byte_count": 512, "physical_sector_byte_count": 4096,
                 "source": {"kind": "file", "path": "/disk", "serial_number": None, "world_wide_name": None, "model": None},
-                "volumes": [{"kind": "whole", "placements": [{"offset": 0, "byte_count": byte_count}],
+                "volumes": [{"kind": "whole", "partition": None, "placements": [{"offset": 0, "byte_count": byte_count}],
                              "band_byte_count": BAND, "chunker": {"average_byte_count": 32768}, "file_system": None,
                              "root": root}]}
 
