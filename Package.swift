@@ -56,6 +56,7 @@ let package = Package(
         module("Storage", ["Bytes"]),
         module("LocalStorage", ["Bytes", "Storage", "CLinux"]),
         module("DiskImages", ["Bytes", "CLinux"]),
+        module("DiskLayout", ["Bytes", "RepositoryFormat"]),
         module("Packing", ["Bytes", "CLinux", "Threading", "Storage", "Sealing", "Compression", "RepositoryFormat"]),
         module("ImageRepository", ["Bytes", "Threading", "Storage", "Sealing", "Chunking", "RepositoryFormat", "Packing", "DiskImages", "CLinux"]),
         .executableTarget(
@@ -95,6 +96,7 @@ let package = Package(
             path: "Tests/Simulation", exclude: ["README.md"], swiftSettings: settings),
         .target(name: "ImageFixtures", dependencies: ["DiskImages"], path: "Tests/ImageFixtures", swiftSettings: settings),
         tests("DiskImages", ["Bytes", "ImageFixtures", "CLinux"]),
+        tests("DiskLayout", ["Bytes", "RepositoryFormat", "TestSupport"]),
         .target(
             name: "RepositoryFixtures", dependencies: ["Bytes", "DiskImages", "ImageFixtures", "ImageRepository", "Packing", "Sealing", "Storage", "TestSupport"],
             path: "Tests/RepositoryFixtures", swiftSettings: settings),
