@@ -55,14 +55,14 @@ let package = Package(
         module("Sealing", ["Bytes", "RepositoryFormat", "CSodium", "CXXHash", "CLinux", crypto] + multiBuffer.dependencies),
         module("Storage", ["Bytes"]),
         module("LocalStorage", ["Bytes", "Storage", "CLinux"]),
-        module("DiskImages", ["Bytes", "CLinux"]),
+        module("DiskImages", ["Bytes", "CLinux", "DiskLayout"]),
         module("DiskLayout", ["Bytes", "RepositoryFormat"]),
         module("Packing", ["Bytes", "CLinux", "Threading", "Storage", "Sealing", "Compression", "RepositoryFormat"]),
-        module("ImageRepository", ["Bytes", "Threading", "Storage", "Sealing", "Chunking", "RepositoryFormat", "Packing", "DiskImages", "CLinux"]),
+        module("ImageRepository", ["Bytes", "Threading", "Storage", "Sealing", "Chunking", "RepositoryFormat", "Packing", "DiskImages", "DiskLayout", "CLinux"]),
         .executableTarget(
             name: "CommandLineTool",
             dependencies: [
-                "Bytes", "Storage", "LocalStorage", "DiskImages", "ImageRepository", "RepositoryFormat", "Sealing", "CLinux",
+                "Bytes", "Storage", "LocalStorage", "DiskLayout", "DiskImages", "ImageRepository", "RepositoryFormat", "Sealing", "CLinux",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),

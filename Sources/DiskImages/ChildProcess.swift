@@ -23,22 +23,27 @@ final class ChildProcess: Sendable {
     private let state = Mutex<State>(.running)
 
     /// Its standard input is empty and its error output ours: in a group of its own it could not read from the terminal.
-    init(arguments: [String]) throws(SystemError) {
+    ///
+    /// - Parameter inheriting: a descriptor that it gets, and as which number.
+    init(arguments: [String], inheriting: (number: Int32, as: Int32)? = nil) throws(SystemError) {
         var ends: [Int32] = [0, 0]
         guard unsafe holdfast_pipe(&ends) == 0 else { throw .last }
         output = FileDescriptor(taking: ends[0])
         let input = FileDescriptor(taking: ends[1])
-        processID = try ChildProcess.spawn(arguments, writingTo: input)
+        processID = try ChildProcess.spawn(arguments, writingTo: input, inheriting)
     }
 
     deinit { cancel() }
 
-    private static func spawn(_ arguments: [String], writingTo pipe: borrowing FileDescriptor) throws(SystemError) -> pid_t {
+    private static func spawn(_ arguments: [String], writingTo pipe: borrowing FileDescriptor, _ inherited: (number: Int32, as: Int32)?) throws(SystemError) -> pid_t {
         var actions = unsafe posix_spawn_file_actions_t()
         unsafe posix_spawn_file_actions_init(&actions)
         defer { unsafe posix_spawn_file_actions_destroy(&actions) }
         unsafe posix_spawn_file_actions_adddup2(&actions, pipe.number, STDOUT_FILENO)
         unsafe posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
+
+        // Last, so that nothing takes its number again.
+        if let inherited { unsafe posix_spawn_file_actions_adddup2(&actions, inherited.number, inherited.as) }
 
         // Signals that we ignore or block, such as SIGPIPE, have their usual meaning in the program.
         var attributes = posix_spawnattr_t()

@@ -44,6 +44,9 @@ public final class FileImageReader: ImageReader {
         _ = posix_fadvise(file.number, 0, 0, POSIX_FADV_SEQUENTIAL)
     }
 
+    /// For a child that is to read the same.
+    func withDescriptor<Outcome>(_ body: (Int32) throws(SystemError) -> Outcome) throws(SystemError) -> Outcome { try body(file.number) }
+
     private static func requireImage(_ status: FileStatus, _ path: String) throws(ImageError) {
         switch status.kind {
         case .regular, .blockDevice: return

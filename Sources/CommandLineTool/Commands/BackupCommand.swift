@@ -52,6 +52,9 @@ struct BackupCommand: Command {
     @Option(help: ArgumentHelp("Worker threads, instead of one a core.", valueName: "count"), transform: ArgumentValues.threadCount)
     var threads: Int?
 
+    @Flag(help: "Back up every block, also those that no file system uses: a restored disk is equal in every bit.")
+    var allBlocks = false
+
     @Flag(help: "Recognise what is unchanged by its full id, not by a fingerprint.")
     var rehash = false
 
@@ -70,7 +73,7 @@ struct BackupCommand: Command {
         // The machine is in use: others come first. Threads started later inherit this.
         _ = holdfast_idle_io_priority()
         // Sources first, so that a mistyped path costs nobody a password.
-        let opened = try BackupSources(paths: source, streams: streams, imageName: imageName)
+        let opened = try BackupSources(paths: source, streams: streams, imageName: imageName, allBlocks: allBlocks)
         for warning in opened.warnings { console.warn(warning) }
         let repository = try repository.open(console)
         let options = try backupOptions(repository)

@@ -45,18 +45,6 @@ struct ShowCommand: Command {
             ("stored", ByteText.of(counters.storedByteCount)), ("digest", snapshot.digest.hexadecimal),
         ]
         facts.removeAll { $0.1.isEmpty }
-        return facts.map { fact in fact.0 + String(repeating: " ", count: 13 - fact.0.count) + fact.1 } + manifest.images.flatMap(lines)
-    }
-
-    private func lines(_ image: ImageRecord) -> [String] {
-        var lines = ["", "image \(image.name)", "  \(ByteText.of(image.byteCount)) (\(CountText.of(image.byteCount, "byte"))), \(image.source.kind) \(image.source.path)"]
-        let hardware = [image.source.model, image.source.serialNumber, image.source.worldWideName].compactMap { $0 }
-        if !hardware.isEmpty { lines.append("  \(hardware.joined(separator: ", "))") }
-        lines.append("  sectors of \(image.logicalSectorByteCount) bytes, physically \(image.physicalSectorByteCount)")
-        var table = Table([("VOLUME", .left), ("OFFSET", .right), ("SIZE", .right)])
-        for volume in image.volumes {
-            for placement in volume.placements { table.add([volume.kind.rawValue, "\(placement.offset)", ByteText.of(placement.byteCount)]) }
-        }
-        return lines + table.lines.map { "  \($0)" }
+        return facts.map { fact in fact.0 + String(repeating: " ", count: 13 - fact.0.count) + fact.1 } + manifest.images.flatMap(ImageText.lines)
     }
 }

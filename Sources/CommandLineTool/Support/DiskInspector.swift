@@ -1,0 +1,45 @@
+import DiskImages
+import DiskLayout
+import Glibc
+import ImageRepository
+
+/// The program beside this one that knows file systems.
+enum DiskInspector {
+    static let name = "holdfast-inspect"
+
+    /// Nil where that program is not there, or has no answer that can be believed: then all blocks count as used.
+    static func layout(of reader: FileImageReader, warn: (String) -> Void) -> SourceLayout? {
+        let path = reader.identity.path
+        guard let program else {
+            warn("\(path): all blocks are backed up, also those not in use: \(name) is not beside this program")
+            return nil
+        }
+        do throws(ImageError) {
+            let answer = try DiskInspection.answer(of: program, about: reader)
+            for warning in answer.warnings { warn("\(path): \(place(warning.volume, answer.layout))\(Printable.text(warning.text))") }
+            return SourceLayout(answer)
+        } catch {
+            warn("\(path): all blocks are backed up, also those not in use: \(error)")
+            return nil
+        }
+    }
+
+    private static var program: String? {
+        var bytes = [CChar](repeating: 0, count: Int(PATH_MAX))
+        let count = unsafe readlink("/proc/self/exe", &bytes, bytes.count)
+        guard count > 0 else { return nil }
+        let own = String(decoding: bytes.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        guard let slash = own.lastIndex(of: "/") else { return nil }
+        let path = own[...slash] + name
+        return unsafe access(String(path), X_OK) == 0 ? String(path) : nil
+    }
+
+    private static func place(_ volume: Int?, _ layout: DiskLayout) -> String {
+        guard let volume, layout.volumes.indices.contains(volume) else { return "" }
+        return switch layout.volumes[volume].kind {
+        case .whole: ""
+        case .partition(let number): "partition \(number): "
+        case .gap: "at byte \(layout.volumes[volume].range.lowerBound): "
+        }
+    }
+}

@@ -1,0 +1,37 @@
+import DiskLayout
+import RepositoryFormat
+
+/// What is known of an image, in words: the disk, its label, its volumes.
+enum ImageText {
+    static func lines(_ image: ImageRecord) -> [String] {
+        var lines = ["", "image \(image.name)", "  \(ByteText.of(image.byteCount)) (\(CountText.of(image.byteCount, "byte"))), \(image.source.kind) \(image.source.path)"]
+        let hardware = [image.source.model, image.source.serialNumber, image.source.worldWideName].compactMap { $0 }
+        if !hardware.isEmpty { lines.append("  \(hardware.joined(separator: ", "))") }
+        lines.append("  sectors of \(image.logicalSectorByteCount) bytes, physically \(image.physicalSectorByteCount)")
+        let label = label(of: image)
+        if let label { lines.append("  \(label.kind.rawValue.uppercased()), id \(label.id), \(CountText.of(UInt64(label.partitions.count), "partition"))") }
+        var table = Table([("VOLUME", .left), ("OFFSET", .right), ("SIZE", .right), ("USED", .right), ("CONTENT", .left), ("LABEL", .left), ("NAME", .left), ("UUID", .left), ("TYPE", .left)])
+        for volume in image.volumes {
+            let partition = volume.partition.flatMap { number in label?.partitions.first { $0.number == number } }
+            let content = fileSystem(of: volume)
+            for placement in volume.placements {
+                table.add([
+                    [volume.kind.rawValue, volume.partition.map { "\($0)" }].compactMap { $0 }.joined(separator: " "), "\(placement.offset)", ByteText.of(placement.byteCount),
+                    content?.usedByteCount.map { ByteText.of($0) } ?? "", content?.type ?? "", content?.label ?? "", partition?.name ?? "", content?.uuid ?? "", partition?.type ?? "",
+                ])
+            }
+        }
+        return lines + table.lines.map { "  \($0)" }
+    }
+
+    /// Nil too where another version wrote what this one does not know: then the image is shown without it.
+    private static func label(of image: ImageRecord) -> DiskLabel? {
+        guard image.label != .null else { return nil }
+        do throws(DiskLayoutError) { return try DiskLabel(image.label) } catch { return nil }
+    }
+
+    private static func fileSystem(of volume: VolumeRecord) -> FileSystemDescription? {
+        guard volume.fileSystem != .null else { return nil }
+        do throws(DiskLayoutError) { return try FileSystemDescription(volume.fileSystem) } catch { return nil }
+    }
+}
