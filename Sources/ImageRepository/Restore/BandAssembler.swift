@@ -25,25 +25,21 @@ struct BandAssembler: Sendable {
         guard isInside else { throw BandAssembler.tooShort(entry.chunk) }
     }
 
-    /// Fills `buffer` with the data of a band and returns its ranges of data, joined; the rest of the buffer is left as it is.
+    /// Fills `buffer` with the data of a band; the rest of the buffer is left as it is.
     ///
-    /// - Parameter band: its number; neighbours are assembled in opposite directions through their segments.
-    func assemble(_ map: BandMap, band: UInt64, into buffer: AlignedBuffer) throws(RepositoryError) -> [Range<Int>] {
-        var ranges: [Range<Int>] = []
+    /// - Parameters:
+    ///   - band: its number; neighbours are assembled in opposite directions through their segments.
+    ///   - held: numbers of entries whose bytes are not needed.
+    func assemble(_ map: BandMap, band: UInt64, into buffer: AlignedBuffer, held: Set<Int> = []) throws(RepositoryError) {
         var parts: [(range: Range<Int>, chunkOffset: Int)] = []
         var chunks: [ChunkID] = []
         var position = 0
-        for entry in map.entries {
+        for (number, entry) in map.entries.enumerated() {
             let range = position..<position + Int(entry.byteCount)
             position = range.upperBound
-            guard entry.kind == .data else { continue }
+            guard entry.kind == .data, !held.contains(number) else { continue }
             parts.append((range, Int(entry.chunkOffset)))
             chunks.append(entry.chunk)
-            if let last = ranges.last, last.upperBound == range.lowerBound {
-                ranges[ranges.count - 1] = last.lowerBound..<range.upperBound
-            } else {
-                ranges.append(range)
-            }
         }
         var tooShort: ChunkID?
         try packing { () throws(PackingError) in
@@ -54,7 +50,6 @@ struct BandAssembler: Sendable {
             }
         }
         if let tooShort { throw BandAssembler.tooShort(tooShort) }
-        return ranges
     }
 
     private static func tooShort(_ chunk: ChunkID) -> RepositoryError { .damaged(object: "chunk \(chunk)", reason: "it is shorter than the map says") }

@@ -3,6 +3,7 @@ public import DiskImages
 import Glibc
 import Packing
 public import RepositoryFormat
+import Sealing
 import Synchronization
 import Threading
 
@@ -22,7 +23,7 @@ extension Repository {
         let target = RestoreTarget(writer)
         let makeRun = { () throws(RepositoryError) -> RestoreRun in
             RestoreRun(
-                image: image, reader: self.segmentReader(try self.loadIndex(adoptsOrphans: true).index), target: target, targetName: targetName,
+                image: image, reader: self.segmentReader(try self.loadIndex(adoptsOrphans: true).index), member: self.sealer.member, target: target, targetName: targetName,
                 threadCount: max(1, options.threadCount ?? usableCoreCount() + RestoreRun.writingThreadCount), progress: progress, cancellation: cancellation)
         }
         var run = try makeRun()

@@ -3,6 +3,7 @@ import DiskImages
 import Glibc
 import Packing
 import RepositoryFormat
+import Sealing
 import Synchronization
 import Threading
 
@@ -10,6 +11,7 @@ import Threading
 struct RestoreRun: Sendable {
     let image: ImageRecord
     let reader: SegmentReader
+    let member: MemberKeys
     let target: RestoreTarget
     let targetName: String
     let threadCount: Int
@@ -33,9 +35,10 @@ struct RestoreRun: Sendable {
         let unreadable = Monitor<[Range<UInt64>]>([])
         try forEachStep { step, buffers, turn throws(RepositoryError) in
             let map = try map(of: step)
-            let ranges = try map.map { map throws(RepositoryError) in try BandAssembler(reader: reader).assemble(map, band: step.band, into: buffers.band) } ?? []
+            let held = try map.map { map throws(RepositoryError) in try entriesHeld(map, step, buffers) } ?? []
+            if let map { try BandAssembler(reader: reader).assemble(map, band: step.band, into: buffers.band, held: held) }
             try turn.inOrder(step.number) { () throws(RepositoryError) in
-                try imaging { () throws(ImageError) in try write(step, ranges, buffers) }
+                try imaging { () throws(ImageError) in try write(step, step.parts(map, held: held), buffers) }
             }
             let found = step.unreadableRanges(map)
             if !found.isEmpty { unreadable.withLock { $0 += found } }
@@ -43,20 +46,67 @@ struct RestoreRun: Sendable {
         return RestoreRun.joined(unreadable.withLock { $0 })
     }
 
-    /// Reads everything back and compares it with the snapshot. Where the target is known to be a hole, zeros are expected and nothing is read.
+    /// Numbers of data entries whose bytes the target holds already, as their fingerprints tell: these chunks need not be fetched.
+    private func entriesHeld(_ map: BandMap, _ step: RestoreStep, _ buffers: Buffers) throws(RepositoryError) -> Set<Int> {
+        guard target.isWorthComparing else { return [] }
+        var held: Set<Int> = []
+        var group = EntryRun()
+        func compare() throws(RepositoryError) {
+            try cancellation.check()
+            let place = step.imageOffset + UInt64(group.start - step.bandRange.lowerBound)
+            guard try imaging({ () throws(ImageError) in try target.holds(place, group.byteCount, buffers.compare) }) else { return }
+            var position = 0
+            for number in group.entries {
+                let bytes = unsafe UnsafeRawBufferPointer(start: buffers.compare.base + position, count: Int(map.entries[number].byteCount))
+                if unsafe member.fingerprint(bytes) == map.entries[number].fingerprint { held.insert(number) }
+                position += bytes.count
+            }
+        }
+        var position = 0
+        for (number, entry) in map.entries.enumerated() {
+            let range = position..<position + Int(entry.byteCount)
+            position = range.upperBound
+            let isWhole = entry.kind == .data && range.clamped(to: step.bandRange) == range && range.count <= buffers.compare.byteCapacity
+            if !group.isEmpty, !isWhole || group.byteCount + range.count > buffers.compare.byteCapacity {
+                try compare()
+                group = EntryRun()
+            }
+            if isWhole { group.add(number, range) }
+        }
+        if !group.isEmpty { try compare() }
+        return held
+    }
+
+    /// Neighbouring entries that are compared together.
+    private struct EntryRun {
+        private(set) var entries = 0..<0
+        private(set) var start = 0
+        private(set) var byteCount = 0
+        var isEmpty: Bool { entries.isEmpty }
+
+        mutating func add(_ number: Int, _ range: Range<Int>) {
+            if isEmpty { (entries, start) = (number..<number, range.lowerBound) }
+            entries = entries.lowerBound..<number + 1
+            byteCount += range.count
+        }
+    }
+
+    /// Reads everything back and compares it with the snapshot, but for what is not in use. Where the target is known to be a hole, zeros are expected and nothing is read.
     func verify() throws(RepositoryError) {
         try forEachStep { step, buffers, _ throws(RepositoryError) in
             let map = try map(of: step)
             if map == nil, target.writer.isHole(step.imageOffset..<step.imageOffset + step.byteCount) { return }
             buffers.band.zero(map == nil ? 0..<buffers.compare.byteCapacity : step.bandRange)
-            if let map { _ = try BandAssembler(reader: reader).assemble(map, band: step.band, into: buffers.band) }
-            var position: UInt64 = 0
-            while position < step.byteCount {
-                try cancellation.check()
-                let count = Int(min(UInt64(buffers.compare.byteCapacity), step.byteCount - position))
-                let expected = unsafe buffers.band.base + (map == nil ? 0 : step.bandRange.lowerBound + Int(position))
-                try unsafe verify(expected, count, at: step.imageOffset + position, buffers.compare)
-                position += UInt64(count)
+            if let map { try BandAssembler(reader: reader).assemble(map, band: step.band, into: buffers.band) }
+            for part in step.parts(map, held: []) where part.content != .unused {
+                var position = part.range.lowerBound
+                while position < part.range.upperBound {
+                    try cancellation.check()
+                    let count = Int(min(UInt64(buffers.compare.byteCapacity), part.range.upperBound - position))
+                    let expected = unsafe buffers.band.base + (map == nil ? 0 : step.bandRange.lowerBound + Int(position))
+                    try unsafe verify(expected, count, at: step.imageOffset + position, buffers.compare)
+                    position += UInt64(count)
+                }
             }
         }
     }
@@ -80,22 +130,20 @@ struct RestoreRun: Sendable {
         step.slot.kind == .map ? try step.tree.bandMap(step.band, step.slot) : nil
     }
 
-    /// Data ranges from the band buffer, zeros between them.
-    private func write(_ step: RestoreStep, _ ranges: [Range<Int>], _ buffers: Buffers) throws(ImageError) {
-        var written: UInt64 = 0
-        func zeros(to end: UInt64) throws(ImageError) {
-            guard written < end else { return }
-            try target.writeZeros(at: step.imageOffset + written, byteCount: end - written, compare: buffers.compare)
-            written = end
+    /// Data from the band buffer, zeros where there is none. What is not in use stays as it is, unless everything must be written.
+    private func write(_ step: RestoreStep, _ parts: [RestorePart], _ buffers: Buffers) throws(ImageError) {
+        for part in parts {
+            let place = step.imageOffset + part.range.lowerBound
+            let byteCount = part.range.upperBound - part.range.lowerBound
+            switch part.content {
+            case .data:
+                let start = step.bandRange.lowerBound + Int(part.range.lowerBound)
+                try target.write(buffers.band, start..<start + Int(byteCount), at: place, compare: buffers.compare)
+            case .held: continue
+            case .unused where !target.writer.isOrdered: continue
+            case .zeros, .unused: try target.writeZeros(at: place, byteCount: byteCount, compare: buffers.compare)
+            }
         }
-        for range in ranges {
-            let part = range.clamped(to: step.bandRange)
-            guard !part.isEmpty else { continue }
-            try zeros(to: UInt64(part.lowerBound - step.bandRange.lowerBound))
-            try target.write(buffers.band, part, at: step.imageOffset + written, compare: buffers.compare)
-            written += UInt64(part.count)
-        }
-        try zeros(to: step.byteCount)
     }
 
     /// Runs `body` for all steps on all threads; the first failure ends it.
@@ -134,7 +182,47 @@ struct RestoreRun: Sendable {
     }
 }
 
+/// A range of a step, and what is to become of it.
+private struct RestorePart {
+    enum Content {
+        case data
+        /// The target has these bytes.
+        case held
+        case zeros
+        case unused
+    }
+
+    var content: Content
+    /// Counted from the start of the step.
+    var range: Range<UInt64>
+}
+
 extension RestoreStep {
+    /// All of the step in order, neighbours with the same content joined.
+    fileprivate func parts(_ map: BandMap?, held: Set<Int>) -> [RestorePart] {
+        guard let map else { return [RestorePart(content: slot.kind == .unused ? .unused : .zeros, range: 0..<byteCount)] }
+        var parts: [RestorePart] = []
+        var position = 0
+        for (number, entry) in map.entries.enumerated() {
+            let range = (position..<position + Int(entry.byteCount)).clamped(to: bandRange)
+            position += Int(entry.byteCount)
+            if range.isEmpty { continue }
+            let content: RestorePart.Content =
+                switch entry.kind {
+                case .data: held.contains(number) ? .held : .data
+                case .unused: .unused
+                case .zero, .excluded, .unreadable, .map, .node: .zeros
+                }
+            let (start, end) = (UInt64(range.lowerBound - bandRange.lowerBound), UInt64(range.upperBound - bandRange.lowerBound))
+            if let last = parts.last, last.content == content {
+                parts[parts.count - 1].range = last.range.lowerBound..<end
+            } else {
+                parts.append(RestorePart(content: content, range: start..<end))
+            }
+        }
+        return parts
+    }
+
     /// Ranges of the image that the snapshot has as unreadable.
     fileprivate func unreadableRanges(_ map: BandMap?) -> [Range<UInt64>] {
         guard let map else { return slot.kind == .unreadable ? [imageOffset..<imageOffset + byteCount] : [] }

@@ -7,6 +7,8 @@ import Synchronization
 final class RestoreTarget: Sendable {
     /// Compared and written at once.
     private static let pieceByteCount = 1 << 20
+    /// Written at least: what devices and file systems write anyway.
+    private static let blockByteCount = 4096
 
     let writer: any ImageWriter
     private let isBlank: Bool
@@ -17,17 +19,40 @@ final class RestoreTarget: Sendable {
         isBlank = writer.isBlank
     }
 
+    /// Whether the target holds something that may be what is to be written.
+    var isWorthComparing: Bool { !writer.isOrdered && !isBlank }
+
     /// Puts the bytes of `buffer` in `range`, which begin at `offset` in the image, onto the target.
     func write(_ buffer: AlignedBuffer, _ range: Range<Int>, at offset: UInt64, compare: AlignedBuffer) throws(ImageError) {
-        guard !writer.isOrdered, !isBlank else { return try put(buffer, range, at: offset) }
+        guard isWorthComparing else { return try put(buffer, range, at: offset) }
         var position = range.lowerBound
         while position < range.upperBound {
             let piece = position..<min(position + RestoreTarget.pieceByteCount, range.upperBound)
             let place = offset + UInt64(position - range.lowerBound)
-            let isSame = try unsafe holds(place, piece.count, compare) && memcmp(compare.base, buffer.base + piece.lowerBound, piece.count) == 0
-            if !isSame { try put(buffer, piece, at: place) }
+            if try holds(place, piece.count, compare) {
+                for part in unsafe RestoreTarget.differences(compare.base, buffer.base + piece.lowerBound, piece.count, place) {
+                    try put(buffer, piece.lowerBound + part.lowerBound..<piece.lowerBound + part.upperBound, at: place + UInt64(part.lowerBound))
+                }
+            } else {
+                try put(buffer, piece, at: place)
+            }
             position = piece.upperBound
         }
+    }
+
+    /// Blocks that differ, neighbours joined. Blocks are those of the target, on which `place` may lie anywhere.
+    private static func differences(_ left: UnsafeRawPointer, _ right: UnsafeRawPointer, _ byteCount: Int, _ place: UInt64) -> [Range<Int>] {
+        if unsafe memcmp(left, right, byteCount) == 0 { return [] }
+        var parts: [Range<Int>] = []
+        var position = 0
+        while position < byteCount {
+            let end = min(byteCount, position + blockByteCount - Int((place + UInt64(position)) % UInt64(blockByteCount)))
+            if unsafe memcmp(left + position, right + position, end - position) != 0 {
+                if let last = parts.last, last.upperBound == position { parts[parts.count - 1] = last.lowerBound..<end } else { parts.append(position..<end) }
+            }
+            position = end
+        }
+        return parts
     }
 
     func writeZeros(at offset: UInt64, byteCount: UInt64, compare: AlignedBuffer) throws(ImageError) {
@@ -36,13 +61,14 @@ final class RestoreTarget: Sendable {
         var position: UInt64 = 0
         while position < byteCount {
             let count = Int(min(UInt64(RestoreTarget.pieceByteCount), byteCount - position))
-            if try !holds(offset + position, count, compare) || !compare.isZero(0..<count) { try zero(offset + position, UInt64(count)) }
+            let place = offset + position
+            if !writer.isHole(place..<place + UInt64(count)), try !holds(place, count, compare) || !compare.isZero(0..<count) { try zero(place, UInt64(count)) }
             position += UInt64(count)
         }
     }
 
     /// Whether the target holds that many bytes there; they are in `compare` then.
-    private func holds(_ offset: UInt64, _ byteCount: Int, _ compare: AlignedBuffer) throws(ImageError) -> Bool {
+    func holds(_ offset: UInt64, _ byteCount: Int, _ compare: AlignedBuffer) throws(ImageError) -> Bool {
         do throws(ImageError) {
             return try compare.withMutableBytes(in: 0..<byteCount) { bytes throws(ImageError) in
                 try writer.read(at: offset, into: &bytes)
