@@ -34,6 +34,7 @@ let package = Package(
         .library(name: "ImageRepository", targets: ["ImageRepository", "Storage", "LocalStorage", "DiskImages", "Sealing", "RepositoryFormat", "Bytes"]),
         .library(name: "Kernels", targets: ["Chunking", "Compression"]),
         .executable(name: "holdfast", targets: ["CommandLineTool"]),
+        .executable(name: "holdfast-inspect", targets: ["DiskInspector"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.2"),
@@ -44,7 +45,9 @@ let package = Package(
         .systemLibrary(name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
         .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
+        .systemLibrary(name: "CBlkid", pkgConfig: "blkid", providers: [.apt(["libblkid-dev"])]),
         .target(name: "CLinux"),
+        .target(name: "CInspectorSandbox"),
 
         // The layers, each ignorant of those below it in this list.
         module("Bytes", ["CLinux"]),
@@ -66,6 +69,9 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
+
+        // Parses what lies on disks, in a process without rights.
+        .executableTarget(name: "DiskInspector", dependencies: ["Bytes", "DiskLayout", "CBlkid", "CInspectorSandbox"], swiftSettings: settings),
 
         // Benchmarks that need what is inside the package.
         .executableTarget(
