@@ -121,6 +121,32 @@ struct VolumeTests {
         #expect(report.unreadable.map(\.range) == [512..<1024, place + 512_000..<place + 512_512])
     }
 
+    @Test func `a restore onto a target writes blocks that differ, and leaves what is not in use`() throws {
+        let snapshot = try backup(disk).snapshot
+        let source = disk.reader.bytes(in: 0..<disk.reader.byteCount)
+        var target = source
+        // In a gap, across the border of gap and partition, in the partition, and where nothing is in use.
+        let changed = [100, 32_255, 32_256, 5_000_000, 5_000_001, Int(3 * Self.band) + 1_000_000]
+        for place in changed + [Int(disk.partition.lowerBound) + 4100] { target[place] ^= 0xFF }
+        let writer = MemoryImageWriter(contents: target)
+        var options = RestoreOptions()
+        options.verifies = true
+        let report = try fixture.repository.restore(
+            snapshot.manifest.images[0], to: writer, targetName: "memory", options: options, progress: ProgressCounters(), cancellation: Cancellation())
+        for place in changed { target[place] ^= 0xFF }
+        #expect(report.isVerified && writer.contents == target)
+        let blocks = Set(changed.map { $0 / 4096 }).count
+        #expect(writer.counters.written == report.writtenByteCount && report.writtenByteCount <= UInt64(blocks * 4096) && writer.counters.zeroed == 0)
+    }
+
+    @Test func `a stream gets zeros where nothing is in use`() throws {
+        let snapshot = try backup(disk).snapshot
+        let writer = MemoryImageWriter(isOrdered: true)
+        _ = try fixture.repository.restore(
+            snapshot.manifest.images[0], to: writer, targetName: "memory", options: RestoreOptions(), progress: ProgressCounters(), cancellation: Cancellation())
+        #expect(writer.contents == disk.expected)
+    }
+
     @Test func `volumes that do not cover their source are refused`() throws {
         for volumes in [[], [SourceVolume(kind: .whole, range: 0..<5)], [SourceVolume(kind: .gap, range: 1..<disk.reader.byteCount)]] {
             let identity = SourceIdentity(kind: .file, imageName: "disk", path: "/images/disk")
