@@ -30,6 +30,9 @@ struct RestoreCommand: Command {
     @OptionGroup(title: "Output")
     var output: OutputOptions
 
+    @Option(help: ArgumentHelp(VolumeChoice.help, valueName: "partition"))
+    var partition: String?
+
     @Flag(help: "Read the target back afterwards, and compare.")
     var verify = false
 
@@ -60,8 +63,13 @@ struct RestoreCommand: Command {
         let repository = try repository.open(console)
         try requireFullRole(repository, to: "restore")
         let snapshot = try SnapshotFinder(repository: repository, host: selection.host, tags: selection.tags).find(name)
-        let image = try repositoryCall { () throws(RepositoryError) in try repository.image(name.image, of: snapshot) }
-        let what = "\(image.name) of snapshot \(SnapshotText.short(snapshot.id)) (\(snapshot.manifest.host), \(TimeText.short(snapshot.manifest.startTime)))"
+        var image = try repositoryCall { () throws(RepositoryError) in try repository.image(name.image, of: snapshot) }
+        var called = image.name
+        if let partition {
+            let part = try VolumeChoice.part(of: image, named: partition)
+            (image, called) = (part.image, "\(part.name) of \(image.name)")
+        }
+        let what = "\(called) of snapshot \(SnapshotText.short(snapshot.id)) (\(snapshot.manifest.host), \(TimeText.short(snapshot.manifest.startTime)))"
         let plan = isStream ? nil : try RestorePlan(target: target, image: image, snapshot: snapshot, repository: repository)
         if dryRun {
             describe(what, snapshot.id, image, plan, console)

@@ -11,12 +11,15 @@ enum ImageText {
         let label = label(of: image)
         if let label { lines.append("  \(label.kind.rawValue.uppercased()), id \(label.id), \(CountText.of(UInt64(label.partitions.count), "partition"))") }
         var table = Table([("VOLUME", .left), ("OFFSET", .right), ("SIZE", .right), ("USED", .right), ("CONTENT", .left), ("LABEL", .left), ("NAME", .left), ("UUID", .left), ("TYPE", .left)])
+        var gapCount = 0
         for volume in image.volumes {
+            if volume.kind == .gap { gapCount += 1 }
+            let name = volume.kind == .gap ? "gap\(gapCount)" : [volume.kind.rawValue, volume.partition.map { "\($0)" }].compactMap { $0 }.joined(separator: " ")
             let partition = volume.partition.flatMap { number in label?.partitions.first { $0.number == number } }
             let content = fileSystem(of: volume)
             for placement in volume.placements {
                 table.add([
-                    [volume.kind.rawValue, volume.partition.map { "\($0)" }].compactMap { $0 }.joined(separator: " "), "\(placement.offset)", ByteText.of(placement.byteCount),
+                    name, "\(placement.offset)", ByteText.of(placement.byteCount),
                     content?.usedByteCount.map { ByteText.of($0) } ?? "", content?.type ?? "", content?.label ?? "", partition?.name ?? "", content?.uuid ?? "", partition?.type ?? "",
                 ])
             }
@@ -25,7 +28,7 @@ enum ImageText {
     }
 
     /// Nil too where another version wrote what this one does not know: then the image is shown without it.
-    private static func label(of image: ImageRecord) -> DiskLabel? {
+    static func label(of image: ImageRecord) -> DiskLabel? {
         guard image.label != .null else { return nil }
         do throws(DiskLayoutError) { return try DiskLabel(image.label) } catch { return nil }
     }
