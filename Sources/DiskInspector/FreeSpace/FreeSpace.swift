@@ -11,6 +11,7 @@ struct FreeSpace {
     /// - Throws: where nothing can be believed.
     static func find(in volume: SourceWindow, type: String) throws(InspectionFailure) -> FreeSpace? {
         switch type {
+        case "ext2", "ext3", "ext4": try ExtFreeSpace.find(in: volume)
         default: nil
         }
     }

@@ -1,0 +1,212 @@
+"""Real file systems in image files: made, filled, mounted or read with the tools of their makers, and checked by them."""
+
+import hashlib
+import os
+import random
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from support.devices import run
+from support.images import KIB, MIB, make_sparse
+
+Tree = dict[str, str]
+
+
+def digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+@contextmanager
+def attached(image: Path, folder: Path, type_name: str, *options: str) -> Iterator[Path]:
+    """Mounted through a loop device, or by a program of the type's makers where the kernel has no such type."""
+    folder.mkdir(exist_ok=True)
+    programs = {"ntfs": ["ntfs-3g"], "exfat": ["mount.exfat-fuse"]}
+    words = [word for option in options for word in ("-o", option)]
+    if type_name in programs:
+        run(*programs[type_name], *words, image, folder)
+    else:
+        run("mount", "-t", type_name, "-o", ",".join(["loop", *options]), image, folder)
+    try:
+        yield folder
+    finally:
+        run("umount", folder)
+        # A program that serves a mount ends after it was taken down.
+        while type_name in programs and subprocess.run(["fuser", "-s", image], check=False).returncode == 0:
+            pass
+
+
+def churn(folder: Path, seed: int, count: int = 40, byte_count_max: int = 2 * MIB) -> None:
+    """Writes files of all sizes, and removes and rewrites some, so that what is free lies between what is not."""
+    generator = random.Random(seed)
+    for number in range(count):
+        place = folder / f"folder {seed} {number % 5}"
+        place.mkdir(exist_ok=True)
+        size = generator.choice([0, 1, 700, 5000, 70_000, generator.randrange(byte_count_max)])
+        (place / f"file {number}").write_bytes(generator.randbytes(size))
+    for path in sorted(path for path in folder.rglob(f"folder {seed}*/*") if path.is_file()):
+        choice = generator.randrange(4)
+        if choice == 0:
+            path.unlink()
+        elif choice == 1:
+            path.write_bytes(generator.randbytes(generator.randrange(100 * KIB)))
+
+
+def tree_of(folder: Path) -> Tree:
+    """Every file below, by its path; folders too."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        found[str(path.relative_to(folder))] = digest(path.read_bytes()) if path.is_file() and not path.is_symlink() else "folder"
+    return found
+
+
+@dataclass(frozen=True)
+class FileSystem:
+    """A type with options, and the tools for it."""
+
+    name: str
+    type: str
+    make: list[str]
+    check: list[str]
+    byte_count: int = 192 * MIB
+    mount_type: str = ""
+    mount_options: tuple[str, ...] = ()
+    # Read-only without touching a journal, if the type has one.
+    read_options: tuple[str, ...] = ("ro",)
+    # The least share of what is free that must be found.
+    share: float = 0.98
+
+    def create(self, image: Path, seed: int = 1) -> Path:
+        """A file system on a disk that was used before: nothing is zero by chance."""
+        with image.open("wb") as file:
+            piece = random.Random(seed).randbytes(MIB)
+            for _ in range(self.byte_count // MIB):
+                file.write(piece)
+        run(*self.make, image)
+        return image
+
+    def fill(self, image: Path, work: Path, seed: int = 2) -> None:
+        with attached(image, work, self.mount_type or self.type, *self.mount_options) as folder:
+            churn(folder, seed)
+            churn(folder, seed + 1)
+
+    def tree(self, image: Path, work: Path) -> Tree:
+        with attached(image, work, self.mount_type or self.type, *self.read_options) as folder:
+            return tree_of(folder)
+
+    def free_byte_count(self, image: Path, work: Path) -> int:
+        with attached(image, work, self.mount_type or self.type, *self.read_options) as folder:
+            status = os.statvfs(folder)
+            return status.f_bfree * status.f_frsize
+
+    def require_clean(self, image: Path) -> None:
+        done = subprocess.run([*self.check, str(image)], capture_output=True, text=True)
+        assert done.returncode == 0, f"{self.check}: {done.stdout[-3000:]}{done.stderr[-1000:]}"
+
+
+@dataclass(frozen=True)
+class FAT(FileSystem):
+    """The kernel need not know these: the mtools do."""
+
+    def fill(self, image: Path, work: Path, seed: int = 2) -> None:
+        work.mkdir(exist_ok=True)
+        churn(work, seed)
+        run("mcopy", "-s", "-Q", "-i", image, *sorted(work.iterdir()), "::")
+        # Removed and written again, so that gaps remain.
+        for number in range(0, 40, 3):
+            subprocess.run(["mdel", "-i", image, f"::folder {seed} {number % 5}/file {number}"], capture_output=True)
+        shutil.rmtree(work)
+
+    def tree(self, image: Path, work: Path) -> Tree:
+        work.mkdir(exist_ok=True)
+        run("mcopy", "-s", "-Q", "-n", "-i", image, "::*", work)
+        tree = tree_of(work)
+        shutil.rmtree(work)
+        return tree
+
+    def free_byte_count(self, image: Path, work: Path) -> int:
+        report = run("fsck.vfat", "-n", "-v", image)
+        cluster = int(re.search(r"(\d+) bytes per cluster", report)[1])
+        used, total = re.search(r"(\d+)/(\d+) clusters", report).groups()
+        return (int(total) - int(used)) * cluster
+
+
+EXT_CHECK = ["e2fsck", "-fn"]
+
+
+def ext(name: str, *options: str, type_name: str = "ext4", read_options: tuple[str, ...] = ("ro",), byte_count: int = 192 * MIB, share: float = 0.98) -> FileSystem:
+    # Small ones would get blocks of 1024 bytes.
+    options = options if "-b" in options else ("-b", "4096", *options)
+    return FileSystem(name, type_name, [f"mkfs.{type_name}", "-q", "-F", *options], EXT_CHECK, byte_count, mount_options=("nodiscard",), read_options=read_options, share=share)
+
+
+EXT = [
+    ext("ext2", type_name="ext2"),
+    ext("ext2 1k", "-b", "1024", type_name="ext2"),
+    ext("ext3", type_name="ext3", read_options=("ro", "noload")),
+    *(
+        ext(name, *options, read_options=("ro", "noload"))
+        for name, *options in [
+            ("ext4",),
+            ("ext4 1k", "-b", "1024"),
+            ("ext4 2k", "-b", "2048"),
+            ("ext4 32 bits", "-O", "^64bit"),
+            ("ext4 16-bit checksums", "-O", "^metadata_csum,uninit_bg"),
+            ("ext4 without checksums", "-O", "^metadata_csum,^uninit_bg"),
+            ("ext4 without flexible groups", "-O", "^flex_bg,^resize_inode", "-b", "1024"),
+            ("ext4 meta groups", "-O", "meta_bg,^resize_inode", "-b", "1024"),
+            ("ext4 two superblocks", "-O", "sparse_super2,^resize_inode", "-b", "1024"),
+            ("ext4 clusters", "-O", "bigalloc", "-C", "65536"),
+            ("ext4 clusters 1k", "-O", "bigalloc", "-b", "1024", "-C", "16384"),
+            ("ext4 checksum seed", "-O", "metadata_csum_seed"),
+            ("ext4 small groups", "-g", "8192"),
+            ("ext4 orphan file", "-O", "orphan_file"),
+        ]
+    ),
+    ext("ext4 odd end", read_options=("ro", "noload"), byte_count=201 * MIB),
+]
+
+VFAT_CHECK = ["fsck.vfat", "-n"]
+FATS = [
+    FAT("FAT12", "vfat", ["mkfs.vfat", "-F", "12", "-s", "64"], VFAT_CHECK, 96 * MIB),
+    FAT("FAT16", "vfat", ["mkfs.vfat", "-F", "16"], VFAT_CHECK, 128 * MIB),
+    FAT("FAT16 512-byte clusters", "vfat", ["mkfs.vfat", "-F", "16", "-s", "2"], VFAT_CHECK, 64 * MIB, share=0.95),
+    FAT("FAT32", "vfat", ["mkfs.vfat", "-F", "32"], VFAT_CHECK, 256 * MIB),
+    FAT("FAT32 one copy", "vfat", ["mkfs.vfat", "-F", "32", "-f", "1", "-s", "8"], VFAT_CHECK, 512 * MIB),
+    FAT("FAT32 large sectors", "vfat", ["mkfs.vfat", "-F", "32", "-S", "4096", "-s", "1"], VFAT_CHECK, 512 * MIB),
+]
+
+EXFATS = [
+    FileSystem("exFAT", "exfat", ["mkfs.exfat"], ["fsck.exfat", "-n"]),
+    FileSystem("exFAT 4k clusters", "exfat", ["mkfs.exfat", "-c", "4K"], ["fsck.exfat", "-n"]),
+    FileSystem("exFAT 128k clusters", "exfat", ["mkfs.exfat", "-c", "128K"], ["fsck.exfat", "-n"]),
+]
+
+NTFS = [
+    FileSystem("NTFS", "ntfs", ["mkfs.ntfs", "-q", "-F", "-f"], ["ntfsfix", "-n"]),
+    FileSystem("NTFS 64k clusters", "ntfs", ["mkfs.ntfs", "-q", "-F", "-f", "-c", "65536"], ["ntfsfix", "-n"]),
+    FileSystem("NTFS 512-byte clusters", "ntfs", ["mkfs.ntfs", "-q", "-F", "-f", "-c", "512"], ["ntfsfix", "-n"]),
+]
+
+
+def xfs(name: str, *options: str, byte_count: int = 320 * MIB) -> FileSystem:
+    return FileSystem(name, "xfs", ["mkfs.xfs", "-q", "-f", "-K", *options], ["xfs_repair", "-n"], byte_count, read_options=("ro", "norecovery", "nouuid"))
+
+
+XFS = [
+    xfs("XFS"),
+    xfs("XFS 1k", "-b", "size=1024"),
+    xfs("XFS version 4", "-m", "crc=0"),
+    xfs("XFS many groups", "-d", "agcount=16"),
+    xfs("XFS large sectors", "-s", "size=4096"),
+    xfs("XFS reverse mapping", "-m", "rmapbt=1,reflink=1"),
+]
+
+
+def copy(image: Path, to: Path) -> Path:
+    run("cp", "--sparse=always", image, to)
+    return to
