@@ -4,17 +4,18 @@ import os
 import re
 import struct
 import subprocess
+import zlib
 from pathlib import Path
 
 import pytest
 
 from support.devices import loop_device, run
-from support.file_systems import EXT, FileSystem, Tree, attached, churn, copy, ext
+from support.file_systems import EXFATS, EXT, FATS, NTFS, XFS, FileSystem, Tree, attached, churn, copy, ext
 from support.images import KIB, MIB, make_sparse, overwrite, random_bytes
 from support.inspector import Answer, Volume, inspect, overwrite_free
 
 pytestmark = pytest.mark.root
-TABLE = EXT
+TABLE = [*EXT, *FATS, *EXFATS, *NTFS]
 
 
 def by_name(systems: list[FileSystem]) -> pytest.MarkDecorator:
@@ -261,3 +262,178 @@ def test_a_volume_that_is_smaller_than_its_file_system_is_used(tmp_path: Path) -
     image = ext("ext4").create(tmp_path / "disk.img")
     os.truncate(image, 100 * MIB)
     require_used(inspect(image), "larger than its volume")
+
+
+# MARK: FAT and exFAT
+
+@by_name([*FATS, *EXFATS])
+def test_a_fat_or_exfat_that_was_not_unmounted_is_used(system: FileSystem, tmp_path: Path) -> None:
+    image = system.create(tmp_path / "disk.img")
+    assert inspect(image).volume().free
+    for offset, value in dirty_marks(image, system):
+        marked = copy(image, tmp_path / "marked.img")
+        overwrite(marked, offset, value)
+        require_used(inspect(marked), "was not unmounted")
+
+
+def dirty_marks(image: Path, system: FileSystem) -> list[tuple[int, bytes]]:
+    """Where drivers note that they have it mounted."""
+    if system.type == "exfat":
+        return [(106, b"\x02")]
+    with image.open("rb") as file:
+        boot = file.read(512)
+    sector, reserved = struct.unpack_from("<HxH", boot, 11)
+    table = sector * reserved
+    return {
+        "FAT12": [(37, b"\x01")],
+        "FAT16": [(37, b"\x01"), (table + 3, b"\x7f"), (table + 3, b"\xbf")],
+        "FAT32": [(65, b"\x01"), (table + 7, b"\x07"), (table + 7, b"\x0b")],
+    }[system.name.split()[0]]
+
+
+def test_a_cluster_is_free_only_if_both_tables_say_so(tmp_path: Path) -> None:
+    image = FATS[3].create(tmp_path / "disk.img")
+    free = inspect(image).volume().free_byte_count
+    with image.open("rb") as file:
+        boot = file.read(512)
+    sector, cluster, reserved = struct.unpack_from("<HBH", boot, 11)
+    table_sectors = struct.unpack_from("<I", boot, 36)[0]
+    for table in range(2):
+        marked = copy(image, tmp_path / "marked.img")
+        overwrite(marked, (reserved + table * table_sectors) * sector + 4 * 5000, struct.pack("<I", 0x0FFFFFFF))
+        lost = free - inspect(marked).volume().free_byte_count
+        assert 0 < lost <= sector * cluster + 8192
+
+
+def test_an_exfat_with_other_boot_sectors_than_its_checksum_says_is_used(tmp_path: Path) -> None:
+    image = EXFATS[0].create(tmp_path / "disk.img")
+    overwrite(image, 2000, b"x")
+    require_used(inspect(image), "checksum of its boot sectors")
+
+
+# MARK: Swap and others
+
+def test_of_swap_space_the_header_is_used(tmp_path: Path) -> None:
+    image = make_sparse(tmp_path / "disk.img", 64 * MIB + 5000, {})
+    for page_size in (4096, 16384, 65536):
+        run("mkswap", "--pagesize", page_size, "--label", "swapped", image)
+        volume = inspect(image).volume()
+        assert volume.type == "swap" and volume.file_system["label"] == "swapped"
+        assert volume.free == [(64 * KIB, 64 * MIB + 5000 // page_size * page_size)]
+        before = run("blkid", "-p", image)
+        overwrite_free(image, volume)
+        assert run("blkid", "-p", image) == before
+
+
+def test_a_hibernated_system_is_used(tmp_path: Path) -> None:
+    image = make_sparse(tmp_path / "disk.img", 64 * MIB, {})
+    for signature in (b"S1SUSPEND\0", b"S2SUSPEND\0", b"ULSUSPEND\0", b"LINHIB0001"):
+        run("mkswap", "--pagesize", 4096, image)
+        overwrite(image, 4086, signature)
+        assert inspect(image).volume().free is None
+
+
+@pytest.mark.parametrize(("type_name", "usage", "command"), [
+    ("btrfs", "filesystem", ["mkfs.btrfs", "-q", "-f"]),
+    ("crypto_LUKS", "crypto", ["cryptsetup", "-q", "luksFormat", "--pbkdf-memory", "32", "--pbkdf-force-iterations", "4", "--key-file", "/etc/passwd"]),
+], ids=["btrfs", "LUKS"])
+def test_what_is_only_recognised_is_used(tmp_path: Path, type_name: str, usage: str, command: list[str]) -> None:
+    image = make_sparse(tmp_path / "disk.img", 192 * MIB, {})
+    run(*command, image)
+    volume = inspect(image).volume()
+    assert (volume.type, volume.file_system["usage"], volume.free) == (type_name, usage, None) and volume.file_system["uuid"]
+
+
+def test_members_of_volume_groups_and_arrays_are_recognised(tmp_path: Path) -> None:
+    label = bytearray(512)
+    label[:8], label[24:32] = b"LABELONE", b"LVM2 001"
+    struct.pack_into("<QII", label, 8, 1, 0, 32)
+    label[32:64] = b"abcdefghijklmnopqrstuvwxyzABCDEF"
+    struct.pack_into("<I", label, 16, lvm_checksum(bytes(label[20:])))
+    image = make_sparse(tmp_path / "disk.img", 16 * MIB, {512: bytes(label)})
+    volume = inspect(image).volume()
+    assert (volume.type, volume.file_system["usage"], volume.free) == ("LVM2_member", "raid", None)
+
+
+def lvm_checksum(data: bytes) -> int:
+    return zlib.crc32(data, 0xF597A6CF ^ 0xFFFFFFFF) ^ 0xFFFFFFFF
+
+
+def test_random_bytes_are_one_volume_of_which_everything_is_used(tmp_path: Path) -> None:
+    image = tmp_path / "disk.img"
+    image.write_bytes(random_bytes(4 * MIB, 1))
+    answer = inspect(image)
+    assert answer.volume().free is None and answer.warnings == []
+
+
+# MARK: NTFS
+
+def file_record(image: Path, number: int) -> int:
+    """Where a record of the master file table is; its first ones are together."""
+    with image.open("rb") as file:
+        boot = file.read(512)
+    sector, per_cluster = struct.unpack_from("<HB", boot, 11)
+    per_cluster = per_cluster if per_cluster <= 128 else 1 << 256 - per_cluster
+    return struct.unpack_from("<Q", boot, 48)[0] * sector * per_cluster + number * 1024
+
+
+def test_an_ntfs_that_has_something_pending_is_used(tmp_path: Path) -> None:
+    system = NTFS[0]
+    image = system.create(tmp_path / "disk.img")
+    assert inspect(image).volume().free
+    marked = copy(image, tmp_path / "marked.img")
+    # The flags of the volume, resident in its record.
+    at = file_record(image, 3)
+    record = image.read_bytes()[at:at + 1024]
+    value = record.index(b"\x03\x01", 0x100)
+    overwrite(marked, at + value + 2, b"\x01")
+    require_used(inspect(marked), "was not unmounted")
+    # A log that a client uses.
+    cluster = run_of(image, 2) * 4096
+    page = bytearray(b"RSTR" + bytes(4092))
+    struct.pack_into("<HH", page, 4, 30, 9)
+    struct.pack_into("<IIHHH", page, 16, 4096, 4096, 0x40, 1, 1)
+    for in_use, flags, is_clean in [(0xFFFF, 0, True), (0, 2, True), (0, 0, False)]:
+        struct.pack_into("<HH", page, 0x40 + 12, in_use, flags)
+        overwrite(copy(image, marked), cluster, bytes(page) * 2)
+        if is_clean:
+            assert inspect(marked).volume().free
+        else:
+            require_used(inspect(marked), "its log is pending")
+    overwrite(marked, cluster + 5 * 4096, b"RCRD")
+    require_used(inspect(marked), "its log")
+
+
+def run_of(image: Path, number: int) -> int:
+    """The first cluster of a file's unnamed data."""
+    at = file_record(image, number)
+    with image.open("rb") as file:
+        file.seek(at)
+        record = file.read(1024)
+    place = struct.unpack_from("<H", record, 20)[0]
+    while struct.unpack_from("<I", record, place)[0] != 0x80:
+        place += struct.unpack_from("<I", record, place + 4)[0]
+    pairs = place + struct.unpack_from("<H", record, place + 32)[0]
+    count, width = record[pairs] & 15, record[pairs] >> 4
+    return int.from_bytes(record[pairs + 1 + count:pairs + 1 + count + width], "little", signed=True)
+
+
+@pytest.mark.parametrize("others", [0, 400], ids=["few files", "many files"])
+def test_an_ntfs_with_a_hibernated_system_is_used(tmp_path: Path, others: int) -> None:
+    system = NTFS[0]
+    image = system.create(tmp_path / "disk.img")
+    for content, is_used in [(b"hibr" + bytes(8188), True), (bytes(8192), False)]:
+        with attached(image, tmp_path / "mounted", "ntfs") as folder:
+            for number in range(others):
+                (folder / f"other {number}").touch()
+            (folder / "HiberFil.sys").write_bytes(content)
+        if is_used:
+            require_used(inspect(image), "hibernated")
+        else:
+            assert inspect(image).volume().free
+
+
+def test_the_last_sector_of_an_ntfs_is_never_free(tmp_path: Path) -> None:
+    image = NTFS[0].create(tmp_path / "disk.img")
+    end = inspect(image).volume().free[-1][1]
+    assert end < image.stat().st_size and image.read_bytes()[-512:][3:11] == b"NTFS    "

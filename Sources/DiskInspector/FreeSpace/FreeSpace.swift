@@ -12,6 +12,10 @@ struct FreeSpace {
     static func find(in volume: SourceWindow, type: String) throws(InspectionFailure) -> FreeSpace? {
         switch type {
         case "ext2", "ext3", "ext4": try ExtFreeSpace.find(in: volume)
+        case "exfat": try ExFATFreeSpace.find(in: volume)
+        case "ntfs": try NTFSFreeSpace.find(in: volume)
+        case "swap": try SwapFreeSpace.find(in: volume)
+        case "vfat": try FATFreeSpace.find(in: volume)
         default: nil
         }
     }

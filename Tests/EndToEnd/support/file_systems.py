@@ -6,13 +6,13 @@ import random
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from support.devices import run
-from support.images import KIB, MIB, make_sparse
+from support.devices import loop_device, mounted, run
+from support.images import KIB, MIB
 
 Tree = dict[str, str]
 
@@ -24,20 +24,18 @@ def digest(data: bytes) -> str:
 @contextmanager
 def attached(image: Path, folder: Path, type_name: str, *options: str) -> Iterator[Path]:
     """Mounted through a loop device, or by a program of the type's makers where the kernel has no such type."""
+    programs = {"ntfs": "ntfs-3g", "exfat": "mount.exfat-fuse"}
+    if type_name not in programs:
+        with mounted(image, folder, "-t", type_name, "-o", ",".join(["loop", *options])):
+            yield folder
+        return
     folder.mkdir(exist_ok=True)
-    programs = {"ntfs": ["ntfs-3g"], "exfat": ["mount.exfat-fuse"]}
-    words = [word for option in options for word in ("-o", option)]
-    if type_name in programs:
-        run(*programs[type_name], *words, image, folder)
-    else:
-        run("mount", "-t", type_name, "-o", ",".join(["loop", *options]), image, folder)
-    try:
-        yield folder
-    finally:
-        run("umount", folder)
-        # A program that serves a mount ends after it was taken down.
-        while type_name in programs and subprocess.run(["fuser", "-s", image], check=False).returncode == 0:
-            pass
+    with loop_device(image) as device:
+        run(programs[type_name], *(word for option in options for word in ("-o", option)), device, folder)
+        try:
+            yield folder
+        finally:
+            run("umount", folder)
 
 
 def churn(folder: Path, seed: int, count: int = 40, byte_count_max: int = 2 * MIB) -> None:
@@ -123,7 +121,8 @@ class FAT(FileSystem):
 
     def tree(self, image: Path, work: Path) -> Tree:
         work.mkdir(exist_ok=True)
-        run("mcopy", "-s", "-Q", "-n", "-i", image, "::*", work)
+        if run("mdir", "-b", "-i", image, "::").strip():
+            run("mcopy", "-s", "-Q", "-n", "-i", image, "::*", work)
         tree = tree_of(work)
         shutil.rmtree(work)
         return tree
