@@ -33,6 +33,12 @@ struct RestoreCommand: Command {
     @Option(help: ArgumentHelp(VolumeChoice.help, valueName: "partition"))
     var partition: String?
 
+    @Option(help: ArgumentHelp("Make a target that is a file so large, such as 64GiB: a disk of another size.", valueName: "size"), transform: ArgumentValues.byteCount)
+    var size: UInt64?
+
+    @Flag(name: .customLong("new-ids"), help: "Give the disk and its partitions new ids, so that it can stand beside the one it was read from.")
+    var newIDs = false
+
     @Flag(help: "Read the target back afterwards, and compare.")
     var verify = false
 
@@ -52,6 +58,8 @@ struct RestoreCommand: Command {
     func validate() throws {
         if isStream, output.json { throw ValidationError("Standard output cannot take the image and JSON: restore to a file.") }
         if isStream, verify { throw ValidationError("Standard output cannot be read back: --verify needs a file or a device.") }
+        if partition != nil, size != nil || newIDs { throw ValidationError("--size and --new-ids are for whole disks.") }
+        if isStream, size != nil || newIDs { throw ValidationError("Standard output cannot take a disk of another size or with other ids: restore to a file.") }
         if target.isEmpty { throw ValidationError("The target's name is empty.") }
     }
 
@@ -69,14 +77,15 @@ struct RestoreCommand: Command {
             let part = try VolumeChoice.part(of: image, named: partition)
             (image, called) = (part.image, "\(part.name) of \(image.name)")
         }
+        let fitted = isStream || partition != nil ? nil : try DiskFitting(target: target, size: size, newIDs: newIDs).fit(image)
         let what = "\(called) of snapshot \(SnapshotText.short(snapshot.id)) (\(snapshot.manifest.host), \(TimeText.short(snapshot.manifest.startTime)))"
-        let plan = isStream ? nil : try RestorePlan(target: target, image: image, snapshot: snapshot, repository: repository)
+        let plan = isStream ? nil : try RestorePlan(target: target, image: image, fitted: fitted, snapshot: snapshot, repository: repository)
         if dryRun {
             describe(what, snapshot.id, image, plan, console)
             return .done
         }
         if let plan { try plan.confirm(what, isAnswered: yes, console) }
-        return try restore(image, of: snapshot.id, what, plan, repository, console)
+        return try restore(image, fitted, of: snapshot.id, what, plan, repository, console)
     }
 
     private func describe(_ what: String, _ snapshot: SnapshotID, _ image: ImageRecord, _ plan: RestorePlan?, _ console: Console) {
@@ -89,10 +98,11 @@ struct RestoreCommand: Command {
     }
 
     private func restore(
-        _ image: ImageRecord, of snapshot: SnapshotID, _ what: String, _ plan: RestorePlan?, _ repository: Repository, _ console: Console
+        _ image: ImageRecord, _ fitted: FittedImage?, of snapshot: SnapshotID, _ what: String, _ plan: RestorePlan?, _ repository: Repository, _ console: Console
     ) throws(Failure) -> ExitStatus {
         var options = RestoreOptions()
         options.verifies = verify
+        options.fitted = fitted
         options.threadCount = threads
         let targetName = isStream ? "standard output" : target
         let writer: any ImageWriter = try imageCall { () throws(ImageError) in

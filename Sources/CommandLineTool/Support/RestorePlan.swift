@@ -12,13 +12,13 @@ struct RestorePlan {
     let consequences: [String]
 
     /// - Throws: when the target cannot be one at all: a folder, something inside the repository, a device that is too small.
-    init(target: String, image: ImageRecord, snapshot: Snapshot, repository: Repository) throws(Failure) {
+    init(target: String, image: ImageRecord, fitted: FittedImage?, snapshot: Snapshot, repository: Repository) throws(Failure) {
         self.target = target
         let isInside = try imageCall { () throws(ImageError) in try ImageTarget.isInside(target, repository.place) }
         guard !isInside else { throw Failure("\(target): it lies inside the repository; name a target elsewhere") }
         var status = stat()
         guard unsafe stat(target, &status) == 0 else {
-            (overwrites, consequences) = (false, ["\(target) does not exist yet and will be made."])
+            (overwrites, consequences) = (false, ["\(target) does not exist yet and will be made."] + (fitted.map(DiskFitting.lines) ?? []))
             return
         }
         if let reason = try imageCall({ () throws(ImageError) in try ImageTarget.usage(of: target) }) {
@@ -31,7 +31,7 @@ struct RestorePlan {
         }
         if isDevice {
             let byteCount = try imageCall { () throws(ImageError) in try FileImageReader(path: target).byteCount }
-            guard byteCount >= image.byteCount else {
+            guard byteCount >= fitted?.byteCount ?? image.byteCount else {
                 throw Failure("\(target): it has \(CountText.of(byteCount, "byte")), and the image needs \(image.byteCount); name a larger device")
             }
             consequences.append("\(target) is a block device of \(ByteText.of(byteCount)); everything on it will be lost.")
@@ -41,6 +41,7 @@ struct RestorePlan {
         if RestorePlan.isSource(target, image, snapshot) {
             consequences.append("It is the source that this snapshot was made from, or a part of it (\(image.source.path)).")
         }
+        consequences += fitted.map(DiskFitting.lines) ?? []
         overwrites = isDevice || status.st_size > 0
         self.consequences = consequences
     }

@@ -21,15 +21,16 @@ extension Repository {
         try demand(.full, to: "restore")
         if options.verifies, writer.isOrdered { throw .invalid("\(targetName): an output stream cannot be read back; restore without verifying") }
         let target = RestoreTarget(writer)
+        let byteCount = options.fitted?.byteCount ?? image.byteCount
         let makeRun = { () throws(RepositoryError) -> RestoreRun in
             RestoreRun(
-                image: image, reader: self.segmentReader(try self.loadIndex(adoptsOrphans: true).index), member: self.sealer.member, target: target, targetName: targetName,
+                placements: options.fitted?.placements ?? image.placements, label: options.fitted?.label ?? [], reader: self.segmentReader(try self.loadIndex(adoptsOrphans: true).index), member: self.sealer.member, target: target, targetName: targetName,
                 threadCount: max(1, options.threadCount ?? usableCoreCount() + RestoreRun.writingThreadCount), progress: progress, cancellation: cancellation)
         }
         var run = try makeRun()
         do throws(RepositoryError) {
-            progress.totalByteCount.store(image.byteCount * (options.verifies ? 2 : 1), ordering: .relaxed)
-            try imaging { () throws(ImageError) in try writer.prepare(byteCount: image.byteCount) }
+            progress.totalByteCount.store(byteCount * (options.verifies ? 2 : 1), ordering: .relaxed)
+            try imaging { () throws(ImageError) in try writer.prepare(byteCount: byteCount) }
             var unreadable: [Range<UInt64>] = []
             // What goes to a pipe cannot be written a second time.
             var attemptCount = writer.isOrdered ? 1 : RestoreRun.attemptCountMax
@@ -49,7 +50,7 @@ extension Repository {
             try cancellation.check()
             try imaging { () throws(ImageError) in try writer.finish() }
             return RestoreReport(
-                imageByteCount: image.byteCount, writtenByteCount: run.target.writtenByteCount.load(ordering: .relaxed),
+                imageByteCount: byteCount, writtenByteCount: run.target.writtenByteCount.load(ordering: .relaxed),
                 unreadable: unreadable, isVerified: options.verifies ? try verified(run) : false)
         } catch {
             // The error that stopped the restore is the one to tell.

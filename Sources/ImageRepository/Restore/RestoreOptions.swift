@@ -4,6 +4,9 @@ public struct RestoreOptions: Sendable {
     /// Worker threads; nil for one a core.
     public var threadCount: Int?
 
+    /// How the image is laid out on the target; nil as it was on its source.
+    public var fitted: FittedImage?
+
     public init() {}
 }
 

@@ -43,15 +43,9 @@ final class RestorePlan: Sendable {
     /// Steps are found by reading the map, so a thread may wait for the storage in here.
     private let state: Monitor<State>
 
-    init(_ image: ImageRecord, _ makeTree: (VolumeRecord) -> MapTreeReader) {
-        var parts: [Part] = []
-        for volume in image.volumes {
-            let tree = makeTree(volume)
-            var volumeOffset: UInt64 = 0
-            for placement in volume.placements where placement.byteCount > 0 {
-                parts.append(Part(imageOffset: placement.offset, volumeOffset: volumeOffset, byteCount: placement.byteCount, tree: tree))
-                volumeOffset += placement.byteCount
-            }
+    init(_ placements: [VolumePlacement], _ makeTree: (VolumeRecord) -> MapTreeReader) {
+        let parts = placements.filter { $0.byteCount > 0 }.map {
+            Part(imageOffset: $0.offset, volumeOffset: $0.volumeOffset, byteCount: $0.byteCount, tree: makeTree($0.volume))
         }
         state = Monitor(State(parts: parts.sorted { $0.imageOffset < $1.imageOffset }[...]))
     }

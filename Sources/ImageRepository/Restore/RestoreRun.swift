@@ -1,5 +1,6 @@
 import Bytes
 import DiskImages
+import DiskLayout
 import Glibc
 import Packing
 import RepositoryFormat
@@ -9,7 +10,8 @@ import Threading
 
 /// The two passes of a restore: write, and read back.
 struct RestoreRun: Sendable {
-    let image: ImageRecord
+    let placements: [VolumePlacement]
+    let label: [LabelSectors]
     let reader: SegmentReader
     let member: MemberKeys
     let target: RestoreTarget
@@ -42,6 +44,10 @@ struct RestoreRun: Sendable {
             }
             let found = step.unreadableRanges(map)
             if !found.isEmpty { unreadable.withLock { $0 += found } }
+        }
+        // Last, so that a target that is not complete has no label.
+        for sectors in label {
+            try imaging { () throws(ImageError) in try target.writer.write(sectors.bytes.span, at: sectors.offset) }
         }
         return RestoreRun.joined(unreadable.withLock { $0 })
     }
@@ -93,11 +99,15 @@ struct RestoreRun: Sendable {
 
     /// Reads everything back and compares it with the snapshot, but for what is not in use. Where the target is known to be a hole, zeros are expected and nothing is read.
     func verify() throws(RepositoryError) {
+        try verifyLabel()
         try forEachStep { step, buffers, _ throws(RepositoryError) in
             let map = try map(of: step)
-            if map == nil, target.writer.isHole(step.imageOffset..<step.imageOffset + step.byteCount) { return }
+            let place = step.imageOffset..<step.imageOffset + step.byteCount
+            // Zeros of a gap may have a label over them.
+            if map == nil, target.writer.isHole(place) || label.contains(where: { place.contains($0.offset) }) { return }
             buffers.band.zero(map == nil ? 0..<buffers.compare.byteCapacity : step.bandRange)
             if let map { try BandAssembler(reader: reader).assemble(map, band: step.band, into: buffers.band) }
+            if map != nil { layLabel(over: step, buffers.band) }
             for part in step.parts(map, held: []) where part.content != .unused {
                 var position = part.range.lowerBound
                 while position < part.range.upperBound {
@@ -108,6 +118,27 @@ struct RestoreRun: Sendable {
                     position += UInt64(count)
                 }
             }
+        }
+    }
+
+    /// Puts the bytes of the label where the band has others.
+    private func layLabel(over step: RestoreStep, _ buffer: AlignedBuffer) {
+        for sectors in label {
+            let range = (sectors.offset..<sectors.offset + UInt64(sectors.bytes.count)).clamped(to: step.imageOffset..<step.imageOffset + step.byteCount)
+            guard !range.isEmpty else { continue }
+            let start = step.bandRange.lowerBound + Int(range.lowerBound - step.imageOffset)
+            unsafe sectors.bytes.withUnsafeBytes { bytes in
+                unsafe buffer.copy(UnsafeRawBufferPointer(rebasing: bytes[Int(range.lowerBound - sectors.offset)..<Int(range.upperBound - sectors.offset)]), at: start)
+            }
+        }
+    }
+
+    private func verifyLabel() throws(RepositoryError) {
+        for sectors in label {
+            var bytes = [UInt8](repeating: 0, count: sectors.bytes.count)
+            var span = bytes.mutableSpan
+            let count = try imaging { () throws(ImageError) in try target.writer.read(at: sectors.offset, into: &span) }
+            guard count == bytes.count, bytes == sectors.bytes else { throw .verificationFailed(target: targetName, offset: sectors.offset) }
         }
     }
 
@@ -150,7 +181,7 @@ struct RestoreRun: Sendable {
     private func forEachStep(
         _ body: @escaping @Sendable (RestoreStep, Buffers, Turn) throws(RepositoryError) -> Void
     ) throws(RepositoryError) {
-        let plan = RestorePlan(image) { MapTreeReader(reader, root: $0.root, geometry: $0.geometry) }
+        let plan = RestorePlan(placements) { MapTreeReader(reader, root: $0.root, geometry: $0.geometry) }
         let failure = FirstFailure<RepositoryError>()
         let turn = Turn(isNeeded: target.writer.isOrdered)
         onThreads(threadCount, "restore") { _ in

@@ -1,0 +1,175 @@
+"""Disks with partition tables: as a whole, one partition, and onto disks of another size."""
+
+import json
+import random
+import subprocess
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.devices import loop_device, run
+from support.images import MIB, make_image, make_sparse, overwrite
+from support.repository import Repository
+
+DISK = 96 * MIB
+GPT = "label: gpt\nsize=8M, name=boot, attrs=LegacyBIOSBootable\nstart=18435, size=20M, name=system\nsize=16M, type=swap\n"
+MBR = "label: dos\nlabel-id: 0x1234abcd\nstart=63, size=8M, bootable\nsize=40M, type=5\nsize=6M, type=83\nsize=9M, type=7\n"
+
+
+def disk(path: Path, script: str, byte_count: int = DISK) -> Path:
+    """Random bytes in all partitions, in the boot code, and between two partitions."""
+    make_sparse(path, byte_count, {})
+    done = subprocess.run(["sfdisk", "--quiet", path], input=script, text=True, capture_output=True)
+    assert done.returncode == 0, done.stderr
+    generator = random.Random(script)
+    overwrite(path, 0, generator.randbytes(440))
+    for partition in table(path)["partitions"]:
+        if partition["type"] != "5":
+            overwrite(path, partition["start"] * 512, generator.randbytes(partition["size"] * 512))
+    overwrite(path, 40 * 512, generator.randbytes(512))
+    return path
+
+
+def table(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(run("sfdisk", "--json", path))["partitiontable"]
+    return found
+
+
+def content(path: Path, partition: dict[str, Any]) -> bytes:
+    with path.open("rb") as file:
+        file.seek(partition["start"] * 512)
+        return file.read(partition["size"] * 512)
+
+
+def require_sound(path: Path) -> None:
+    """Both copies of the table are there, and fit the disk."""
+    said = run("sfdisk", "--verify", path)
+    assert "No errors detected" in said, said
+
+
+@pytest.mark.parametrize("script", [GPT, MBR], ids=["gpt", "mbr"])
+def test_a_disk_is_known_by_its_partitions_and_restored_bit_by_bit(repository: Repository, tmp_path: Path, script: str) -> None:
+    source = disk(tmp_path / "disk.img", script)
+    assert repository.run("backup", source).require(0).errors == ""
+    (shown,) = repository.run("show", "latest", "--json").require(0).of_type("snapshot")
+    (image,) = shown["manifest"]["images"]
+    expected = table(source)
+    data = [partition for partition in expected["partitions"] if partition["type"] != "5"]
+    partitions = {value["number"]: value for value in image["label"]["partitions"]}
+    assert [partitions[int(value["node"].removeprefix(str(source)))]["offset"] for value in data] == [value["start"] * 512 for value in data]
+    volumes = image["volumes"]
+    assert [value["placements"][0]["byte_count"] for value in volumes if value["kind"] == "partition"] == [value["size"] * 512 for value in data]
+    text = repository.run("show", "latest").require(0).output
+    assert "partition 1" in text and "gap1" in text and expected["id"].lower() in text.lower()
+    repository.require_equal("latest", source, tmp_path / "back.img")
+    repository.run("backup", source).require(0)
+    (again,) = repository.run("show", "latest", "--json").require(0).of_type("snapshot")
+    assert again["manifest"]["counters"]["new_byte_count"] == 0
+    repository.require_clean()
+
+
+@pytest.mark.parametrize("name, index", [("1", 0), ("boot", 0), ("system", 1), ("3", 2)])
+def test_one_partition_is_restored_by_its_number_or_name(repository: Repository, tmp_path: Path, name: str, index: int) -> None:
+    source = disk(tmp_path / "disk.img", GPT)
+    repository.run("backup", source).require(0)
+    target = tmp_path / "partition.img"
+    repository.run("restore", "latest", "--partition", name, "--verify", target).require(0)
+    assert target.read_bytes() == content(source, table(source)["partitions"][index])
+
+
+def test_a_gap_is_restored_and_what_is_not_there_is_wrong_usage(repository: Repository, tmp_path: Path) -> None:
+    source = disk(tmp_path / "disk.img", GPT)
+    repository.run("backup", source).require(0)
+    repository.run("restore", "latest", "--partition", "gap1", tmp_path / "gap").require(0)
+    first = table(source)["partitions"][0]["start"] * 512
+    assert (tmp_path / "gap").read_bytes() == source.read_bytes()[:first]
+    for name in ("4", "gap0", "gap9", "nothing", ""):
+        assert "show" in repository.run("restore", "latest", "--partition", name, tmp_path / "none").require(64).errors
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize("size", [DISK + 64 * MIB, DISK + 512, DISK - 30 * MIB])
+def test_a_gpt_fits_a_disk_of_another_size(repository: Repository, tmp_path: Path, size: int) -> None:
+    source = disk(tmp_path / "disk.img", GPT)
+    repository.run("backup", source).require(0)
+    target = tmp_path / "target.img"
+    plan = repository.run("restore", "latest", "--size", size, "--dry-run", target).require(0).output
+    assert "written anew" in plan and not target.exists()
+    repository.run("restore", "latest", "--size", size, "--verify", target).require(0)
+    require_sound(target)
+    assert target.stat().st_size == size
+    old, new = table(source), table(target)
+    assert new["id"] == old["id"] and new["lastlba"] == size // 512 - 34
+    for before, after in zip(old["partitions"], new["partitions"], strict=True):
+        assert {key: before.get(key) for key in ("size", "type", "uuid", "name", "attrs")} == {
+            key: after.get(key) for key in ("size", "type", "uuid", "name", "attrs")}
+        assert content(target, after) == content(source, before)
+    with target.open("rb") as after_file, source.open("rb") as before_file:
+        assert after_file.read(440) == before_file.read(440), "the boot code"
+
+
+def test_partitions_behind_the_end_move_and_those_that_do_not_fit_are_refused_with_numbers(repository: Repository, tmp_path: Path) -> None:
+    source = disk(tmp_path / "disk.img", GPT + "start=180224, size=4M, name=last\n")
+    repository.run("backup", source).require(0)
+    target = tmp_path / "target.img"
+    outcome = repository.run("restore", "latest", "--size", 64 * MIB, "--verify", "--dry-run", target).require(0)
+    assert "Partition 4 moves from byte 92274688 to" in outcome.output
+    repository.run("restore", "latest", "--size", 64 * MIB, "--verify", target).require(0)
+    require_sound(target)
+    for before, after in zip(table(source)["partitions"], table(target)["partitions"], strict=True):
+        assert content(target, after) == content(source, before)
+    target.unlink()
+    refused = repository.run("restore", "latest", "--size", 40 * MIB, target).require(1)
+    assert str(40 * MIB) in refused.errors and not target.exists()
+    needed = int(refused.errors.split("need ")[1].split()[0])
+    repository.run("restore", "latest", "--size", needed, target).require(0)
+    require_sound(target)
+
+
+def test_an_mbr_fits_a_larger_disk_and_is_not_moved_on_a_smaller(repository: Repository, tmp_path: Path) -> None:
+    source = disk(tmp_path / "disk.img", MBR)
+    repository.run("backup", source).require(0)
+    repository.run("restore", "latest", "--size", 2 * DISK, "--verify", tmp_path / "large").require(0)
+    with (tmp_path / "large").open("rb") as file:
+        assert file.read(DISK) == source.read_bytes()
+    refused = repository.run("restore", "latest", "--size", 20 * MIB, tmp_path / "small").require(1)
+    assert "not moved" in refused.errors and not (tmp_path / "small").exists()
+
+
+def test_new_ids_make_another_disk_with_the_same_content(repository: Repository, tmp_path: Path) -> None:
+    source = disk(tmp_path / "disk.img", GPT)
+    repository.run("backup", source).require(0)
+    target = tmp_path / "target.img"
+    repository.run("restore", "latest", "--new-ids", "--verify", target).require(0)
+    require_sound(target)
+    old, new = table(source), table(target)
+    ids = [new["id"], *(value["uuid"] for value in new["partitions"])]
+    assert len(set(ids)) == 4 and not set(ids) & {old["id"], *(value["uuid"] for value in old["partitions"])}
+    assert [content(target, value) for value in new["partitions"]] == [content(source, value) for value in old["partitions"]]
+
+
+@pytest.mark.root
+def test_a_larger_device_gets_a_table_of_its_size(repository: Repository, tmp_path: Path, cleanup: ExitStack) -> None:
+    source = disk(tmp_path / "disk.img", GPT)
+    repository.run("backup", source).require(0)
+    backing = make_image(tmp_path / "device", DISK + 32 * MIB, 3)
+    device = cleanup.enter_context(loop_device(backing))
+    outcome = repository.run("restore", "latest", "--yes", "--verify", device).require(0)
+    require_sound(device)
+    assert table(device)["lastlba"] == (DISK + 32 * MIB) // 512 - 34, outcome.text
+    for before, after in zip(table(source)["partitions"], table(device)["partitions"], strict=True):
+        assert content(device, after) == content(source, before)
+
+
+def test_wrong_sizes_are_wrong_usage(repository: Repository, tmp_path: Path) -> None:
+    source = disk(tmp_path / "disk.img", GPT)
+    repository.run("backup", source).require(0)
+    for options in (["--size", "1000001"], ["--size", "64MiB", "--partition", "1"], ["--new-ids", "--partition", "1"]):
+        repository.run("restore", "latest", *options, tmp_path / "none").require(64)
+    plain = make_image(tmp_path / "plain.img", MIB, 4)
+    repository.run("backup", plain).require(0)
+    assert str(MIB) in repository.run("restore", "latest", "--size", 512, tmp_path / "none").require(1).errors
+    repository.run("restore", "latest", "--new-ids", tmp_path / "none").require(1)
+    assert not (tmp_path / "none").exists()
