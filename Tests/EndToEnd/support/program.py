@@ -59,6 +59,9 @@ class Program:
         """The same on another machine, which knows of no repository."""
         return replace(self, home=home)
 
+    def at_binary(self, binary: Path) -> "Program":
+        return replace(self, binary=binary)
+
     @property
     def environment(self) -> dict[str, str]:
         inherited = {name: value for name, value in os.environ.items() if name in ("PATH", "TMPDIR", "LD_LIBRARY_PATH")}
