@@ -5,17 +5,18 @@ import re
 import struct
 import subprocess
 import zlib
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from support.devices import loop_device, run
-from support.file_systems import EXFATS, EXT, FATS, NTFS, XFS, FileSystem, Tree, attached, churn, copy, ext
+from support.file_systems import EXFATS, EXT, FATS, NTFS, XFS, FileSystem, Tree, attached, churn, copy, ext, xfs
 from support.images import KIB, MIB, make_sparse, overwrite, random_bytes
 from support.inspector import Answer, Volume, inspect, overwrite_free
 
 pytestmark = pytest.mark.root
-TABLE = [*EXT, *FATS, *EXFATS, *NTFS]
+TABLE = [*EXT, *FATS, *EXFATS, *NTFS, *XFS]
 
 
 def by_name(systems: list[FileSystem]) -> pytest.MarkDecorator:
@@ -437,3 +438,79 @@ def test_the_last_sector_of_an_ntfs_is_never_free(tmp_path: Path) -> None:
     image = NTFS[0].create(tmp_path / "disk.img")
     end = inspect(image).volume().free[-1][1]
     assert end < image.stat().st_size and image.read_bytes()[-512:][3:11] == b"NTFS    "
+
+
+# MARK: XFS
+
+@by_name(XFS)
+def test_an_xfs_that_is_mounted_is_used_and_one_that_was_used_long_is_not(system: FileSystem, tmp_path: Path) -> None:
+    image = system.create(tmp_path / "disk.img")
+    for round_number in range(3):
+        with attached(image, tmp_path / "mounted", "xfs", "nouuid") as folder:
+            churn(folder, round_number, count=30)
+            commit(folder)
+            require_used(inspect(copy(image, tmp_path / "taken.img")), "its log is pending")
+        assert inspect(image).volume().free
+
+
+def test_a_log_of_xfs_that_went_round_is_understood(tmp_path: Path) -> None:
+    system = xfs("XFS small log", "-l", "size=8m")
+    image = system.create(tmp_path / "disk.img")
+    heads = []
+    for round_number in range(18):
+        with attached(image, tmp_path / "mounted", "xfs") as folder:
+            for number in range(1500):
+                (folder / f"{round_number} {number}").touch()
+            for number in range(0, 1500, 2):
+                (folder / f"{round_number} {number}").unlink()
+        answer = inspect(image)
+        assert answer.warnings == [] and answer.volume().free
+        heads.append(int(re.search(r"head: (\d+)", run("xfs_logprint", "-t", image))[1]))
+    assert heads != sorted(heads), "the log did not go round"
+    tree = system.tree(image, tmp_path / "mounted")
+    require_nothing_lost(system, image, inspect(image).volume(), tree, tmp_path / "mounted")
+
+
+def test_damaged_groups_of_an_xfs_are_used_and_others_are_not(tmp_path: Path) -> None:
+    image = xfs("XFS many groups", "-d", "agcount=8", "-l", "size=8m").create(tmp_path / "disk.img")
+    before = inspect(image).volume()
+    group = 40 * MIB
+    # The count of free blocks in the header of the third group.
+    overwrite(image, 2 * group + 512 + 55, b"\x01")
+    answer = inspect(image)
+    assert "1 of 8 allocation groups, the first of them 2" in answer.texts
+    assert 0 < before.free_byte_count - answer.volume().free_byte_count <= group
+    assert not any(start < 3 * group and end > 2 * group for start, end in answer.volume().free)
+
+
+def test_an_xfs_of_version_4_is_read_as_its_own_tools_read_it(tmp_path: Path) -> None:
+    """The kernel mounts none any more, so that it is filled when it is made."""
+    files = tmp_path / "files"
+    files.mkdir()
+    churn(files, 1)
+    lines = ["/", "1 1", "d--755 0 0"]
+    for number, path in enumerate(sorted(path for path in files.rglob("*") if path.is_file())):
+        plain = path.rename(tmp_path / f"file{number}")
+        lines.append(f"file{number} ---644 0 0 {plain}")
+    (tmp_path / "prototype").write_text("\n".join([*lines, "$", "$", ""]))
+    system = xfs("XFS version 4", "-m", "crc=0", "-p", str(tmp_path / "prototype"))
+    image = system.create(tmp_path / "disk.img")
+    answer = inspect(image)
+    assert answer.warnings == [] and answer.volume().free
+    free = set()
+    for group, first, count in re.findall(r"^ +(\d+) +(\d+) +(\d+) *$", run("xfs_db", "-r", "-c", "freesp -d", image), re.MULTILINE):
+        start = int(group) * (system.byte_count // 4 // 4096) + int(first)
+        free.update(range(start, start + int(count)))
+    ours = blocks_of(answer.volume(), 4096)
+    assert ours <= free and len(free - ours) <= 4 * 10
+    overwrite_free(image, answer.volume())
+    system.require_clean(image)
+
+
+def test_an_xfs_with_an_external_log_or_a_realtime_part_is_used(tmp_path: Path, cleanup: ExitStack) -> None:
+    image, other = make_sparse(tmp_path / "disk.img", 320 * MIB, {}), make_sparse(tmp_path / "other.img", 320 * MIB, {})
+    device = cleanup.enter_context(loop_device(other))
+    run("mkfs.xfs", "-q", "-f", "-l", f"logdev={device},size=64m", image)
+    require_used(inspect(image), "its log lies on another disk")
+    run("mkfs.xfs", "-q", "-f", "-r", f"rtdev={device}", image)
+    require_used(inspect(image), "realtime")

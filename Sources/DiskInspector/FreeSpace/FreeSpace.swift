@@ -16,6 +16,7 @@ struct FreeSpace {
         case "ntfs": try NTFSFreeSpace.find(in: volume)
         case "swap": try SwapFreeSpace.find(in: volume)
         case "vfat": try FATFreeSpace.find(in: volume)
+        case "xfs": try XFSFreeSpace.find(in: volume)
         default: nil
         }
     }
