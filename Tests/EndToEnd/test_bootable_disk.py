@@ -17,10 +17,10 @@ BOOT = os.environ.get("HOLDFAST_BOOT")
 @pytest.mark.skipif(DISK is None, reason="HOLDFAST_DISK names no disk image")
 def test_a_bootable_disk_comes_back_and_boots(repository: Repository, tmp_path: Path) -> None:
     disk, target = Path(str(DISK)), tmp_path / "restored.img"
-    summary = repository.backup(disk)
+    summary = repository.backup("--all-blocks", disk)
     print("backup:", summary["milliseconds"], "ms; repository:", folder_byte_count(repository.folder), "bytes")
     before = folder_byte_count(repository.folder)
-    again = repository.backup(disk)
+    again = repository.backup("--all-blocks", disk)
     assert again["data_pack_count"] == 0 and folder_byte_count(repository.folder) - before < 1 << 20
     (restored,) = repository.run("restore", "--json", "--verify", "latest", target).require(0).of_type("summary")
     print("restore:", restored["milliseconds"], "ms, read back")

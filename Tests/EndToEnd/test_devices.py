@@ -37,7 +37,7 @@ def device_bytes(device: Path) -> bytes:
 def test_a_device_with_a_file_system_is_restored_onto_another(repository: Repository, tmp_path: Path, cleanup: ExitStack) -> None:
     source = file_system(tmp_path / "source", cleanup)
     target = blank(tmp_path / "target", BYTE_COUNT, cleanup)
-    summary = repository.backup(source)
+    summary = repository.backup("--all-blocks", source)
     assert summary["snapshot"]["images"][0]["source_kind"] == "device"
     repository.run("restore", "--yes", "--verify", "latest", target).require(0)
     assert device_bytes(target) == device_bytes(source)

@@ -38,7 +38,7 @@ def test_threads_that_cannot_be_started_are_done_without_or_named(repository: Re
         if command == "init":
             outcome = poor.program.run("init", "-r", target, "--key-file", repository.key_file, "--recovery-file", f"{target}.recovery", "--no-recovery-print")
         else:
-            arguments = {"backup": [image], "restore": ["--threads", "3", "--verify", second, target], "check": ["--read-data"], "prune": ["--max-unused", "0"]}[command]
+            arguments = {"backup": ["--all-blocks", image], "restore": ["--threads", "3", "--verify", second, target], "check": ["--read-data"], "prune": ["--max-unused", "0"]}[command]
             if command == "backup":
                 overwrite(image, 12 * MIB, make_image(tmp_path / "other.img", 6 * MIB, seed=10 + number).read_bytes())
             outcome = (poor.copy(tmp_path / f"copy-{number}") if command == "prune" else poor).run(command, *arguments)

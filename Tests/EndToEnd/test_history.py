@@ -17,11 +17,11 @@ def test_a_history_of_three_machines_comes_back_bit_for_bit(repository: Reposito
     images = {name: Path(str(FOLDER)) / f"{name}.img" for name in NAMES}
     snapshots: dict[str, str] = {}
     for name, image in images.items():
-        summary = repository.backup("--host", name.split("-")[0], "--image-name", "disk", image)
+        summary = repository.backup("--all-blocks", "--host", name.split("-")[0], "--image-name", "disk", image)
         snapshots[name] = summary["snapshot"]["id"]
         print(name, summary["milliseconds"], "ms,", summary["snapshot"]["counters"]["stored_byte_count"], "bytes stored")
     print("repository:", folder_byte_count(repository.folder), "bytes")
-    last = repository.backup("--host", "m3", "--image-name", "disk", images["m3-d1"])
+    last = repository.backup("--all-blocks", "--host", "m3", "--image-name", "disk", images["m3-d1"])
     assert last["data_pack_count"] == 0
     target = tmp_path / "back.img"
     for name, snapshot in snapshots.items():

@@ -21,7 +21,7 @@ struct DiskFitting {
             if image.label != .null { byteCount = device.byteCount }
             if image.label != .null { sectorByteCount = device.identity.logicalSectorByteCount }
         }
-        guard byteCount % UInt64(sectorByteCount) == 0 else { throw Failure("--size \(byteCount) is no multiple of \(sectorByteCount), the size of a sector", status: .usage) }
+        guard size == nil || byteCount % UInt64(sectorByteCount) == 0 else { throw Failure("--size \(byteCount) is no multiple of \(sectorByteCount), the size of a sector", status: .usage) }
         guard byteCount != image.byteCount || sectorByteCount != image.logicalSectorByteCount || newIDs else { return nil }
         return try repositoryCall { () throws(RepositoryError) in
             try FittedImage(image, byteCount: byteCount, sectorByteCount: sectorByteCount, hasNewIDs: newIDs)
