@@ -153,6 +153,13 @@ int holdfast_attempt_kill(void) { return outcome(kill(getppid(), 0)); }
 int holdfast_attempt_write_to_source(void) { return outcome(pwrite(SOURCE, "x", 1, 0)); }
 int holdfast_attempt_trace(void) { return outcome(ptrace(PTRACE_TRACEME, 0, 0, 0)); }
 int holdfast_attempt_duplicate(void) { return outcome(dup2(SOURCE, 9)); }
+int holdfast_attempt_other_descriptor(void) {
+    struct stat status;
+    for (int descriptor = 0; descriptor < 1024; descriptor++) {
+        if (descriptor != STDOUT_FILENO && descriptor != STDERR_FILENO && descriptor != SOURCE && fstat(descriptor, &status) == 0) return 0;
+    }
+    return EBADF;
+}
 int holdfast_attempt_executable_memory(void) {
     return mmap(0, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? errno : 0;
 }

@@ -34,6 +34,7 @@ enum Sandbox {
             ("executable memory", holdfast_attempt_executable_memory()),
             ("trace", holdfast_attempt_trace()),
             ("duplicate", holdfast_attempt_duplicate()),
+            ("another descriptor", holdfast_attempt_other_descriptor()),
         ]
     }
 }

@@ -20,7 +20,16 @@ from support.inspector import Answer, inspect
 pytestmark = pytest.mark.root
 DISK = 64 * MIB
 GPT = "label: gpt\nsize=8M, name=\"boot ß\", attrs=\"LegacyBIOSBootable GUID:63\"\nsize=20M, type=swap, name=two\nsize=4M, start=98304\n"
-MBR = "label: dos\nlabel-id: 0x1234abcd\nsize=8M, bootable\nsize=30M, type=5\nsize=6M, type=83\nsize=1M, type=82\nsize=9M, type=7\nsize=3M, type=0c\n"
+MBR = """label: dos
+label-id: 0x1234abcd
+/dev/disk1 : size=8M, bootable
+/dev/disk2 : size=34M, type=5
+/dev/disk3 : size=6M, type=83
+/dev/disk5 : size=1M, type=82
+/dev/disk6 : size=9M, type=7
+/dev/disk7 : size=3M, type=0c
+/dev/disk8 : size=2M, type=fd
+"""
 
 
 @contextmanager

@@ -23,6 +23,7 @@ int holdfast_attempt_write_to_source(void);
 int holdfast_attempt_executable_memory(void);
 int holdfast_attempt_trace(void);
 int holdfast_attempt_duplicate(void);
+int holdfast_attempt_other_descriptor(void);
 
 // ioctl(2) BLKGETSIZE64 on descriptor 3
 int holdfast_source_device_byte_count(int descriptor, uint64_t *byte_count);

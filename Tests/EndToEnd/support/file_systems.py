@@ -77,6 +77,8 @@ class FileSystem:
     read_options: tuple[str, ...] = ("ro",)
     # The least share of what is free that must be found.
     share: float = 0.98
+    # What it allocates is a multiple of what free ranges are rounded to, so that nothing but their ends may be missing.
+    is_exact: bool = False
 
     def create(self, image: Path, seed: int = 1) -> Path:
         """A file system on a disk that was used before: nothing is zero by chance."""
@@ -140,7 +142,8 @@ EXT_CHECK = ["e2fsck", "-fn"]
 def ext(name: str, *options: str, type_name: str = "ext4", read_options: tuple[str, ...] = ("ro",), byte_count: int = 192 * MIB, share: float = 0.98) -> FileSystem:
     # Small ones would get blocks of 1024 bytes.
     options = options if "-b" in options else ("-b", "4096", *options)
-    return FileSystem(name, type_name, [f"mkfs.{type_name}", "-q", "-F", *options], EXT_CHECK, byte_count, mount_options=("nodiscard",), read_options=read_options, share=share)
+    return FileSystem(name, type_name, [f"mkfs.{type_name}", "-q", "-F", *options], EXT_CHECK, byte_count, mount_options=("nodiscard",), read_options=read_options, share=share,
+                      is_exact=options[options.index("-b") + 1] == "4096")
 
 
 EXT = [
@@ -161,6 +164,7 @@ EXT = [
             ("ext4 two superblocks", "-O", "sparse_super2,^resize_inode", "-b", "1024"),
             ("ext4 clusters", "-O", "bigalloc", "-C", "65536"),
             ("ext4 clusters 1k", "-O", "bigalloc", "-b", "1024", "-C", "16384"),
+            ("ext4 clusters meta groups 1k", "-O", "bigalloc,meta_bg,^resize_inode", "-b", "1024", "-C", "16384"),
             ("ext4 checksum seed", "-O", "metadata_csum_seed"),
             ("ext4 small groups", "-g", "8192"),
             ("ext4 orphan file", "-O", "orphan_file"),
@@ -171,22 +175,22 @@ EXT = [
 
 VFAT_CHECK = ["fsck.vfat", "-n"]
 FATS = [
-    FAT("FAT12", "vfat", ["mkfs.vfat", "-F", "12", "-s", "64"], VFAT_CHECK, 96 * MIB),
+    FAT("FAT12", "vfat", ["mkfs.vfat", "-F", "12", "-s", "64"], VFAT_CHECK, 96 * MIB, is_exact=True),
     FAT("FAT16", "vfat", ["mkfs.vfat", "-F", "16"], VFAT_CHECK, 128 * MIB),
     FAT("FAT16 512-byte clusters", "vfat", ["mkfs.vfat", "-F", "16", "-s", "2"], VFAT_CHECK, 64 * MIB, share=0.95),
     FAT("FAT32", "vfat", ["mkfs.vfat", "-F", "32"], VFAT_CHECK, 256 * MIB),
-    FAT("FAT32 one copy", "vfat", ["mkfs.vfat", "-F", "32", "-f", "1", "-s", "8"], VFAT_CHECK, 512 * MIB),
+    FAT("FAT32 one copy", "vfat", ["mkfs.vfat", "-F", "32", "-f", "1", "-s", "8"], VFAT_CHECK, 512 * MIB, is_exact=True),
     FAT("FAT32 large sectors", "vfat", ["mkfs.vfat", "-F", "32", "-S", "4096", "-s", "1"], VFAT_CHECK, 512 * MIB),
 ]
 
 EXFATS = [
-    FileSystem("exFAT", "exfat", ["mkfs.exfat"], ["fsck.exfat", "-n"]),
-    FileSystem("exFAT 4k clusters", "exfat", ["mkfs.exfat", "-c", "4K"], ["fsck.exfat", "-n"]),
-    FileSystem("exFAT 128k clusters", "exfat", ["mkfs.exfat", "-c", "128K"], ["fsck.exfat", "-n"]),
+    FileSystem("exFAT", "exfat", ["mkfs.exfat"], ["fsck.exfat", "-n"], is_exact=True),
+    FileSystem("exFAT 4k clusters", "exfat", ["mkfs.exfat", "-c", "4K"], ["fsck.exfat", "-n"], is_exact=True),
+    FileSystem("exFAT 128k clusters", "exfat", ["mkfs.exfat", "-c", "128K"], ["fsck.exfat", "-n"], is_exact=True),
 ]
 
 NTFS = [
-    FileSystem("NTFS", "ntfs", ["mkfs.ntfs", "-q", "-F", "-f"], ["ntfsfix", "-n"]),
+    FileSystem("NTFS", "ntfs", ["mkfs.ntfs", "-q", "-F", "-f"], ["ntfsfix", "-n"], is_exact=True),
     FileSystem("NTFS 64k clusters", "ntfs", ["mkfs.ntfs", "-q", "-F", "-f", "-c", "65536"], ["ntfsfix", "-n"]),
     FileSystem("NTFS 512-byte clusters", "ntfs", ["mkfs.ntfs", "-q", "-F", "-f", "-c", "512"], ["ntfsfix", "-n"]),
 ]

@@ -185,7 +185,8 @@ struct ExtJournal {
         while at + byteCount <= record.byteCount - tailByteCount {
             var target = UInt64(try record.big32(at))
             if isWide { target |= UInt64(try record.big32(at + 8)) << 32 }
-            let flags = has3 ? try record.big32(at + 4) : UInt32(try record.big16(at + 6))
+            // The upper half of the wide ones is nothing that a recovery looks at.
+            let flags = UInt32(try record.big16(at + 6))
             tags.append(Tag(target: target, flags: flags, checksum: has3 ? try record.big32(at + 12) : UInt32(try record.big16(at + 4))))
             try require(flags & ~(TagFlag.escaped | TagFlag.sameUUID | TagFlag.deleted | TagFlag.last) == 0, "a tag of its journal is damaged")
             at += byteCount + (flags & TagFlag.sameUUID == 0 ? 16 : 0)
