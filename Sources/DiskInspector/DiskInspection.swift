@@ -13,15 +13,23 @@ struct DiskInspection {
 
     consuming func run(isWhole: Bool) -> InspectionAnswer {
         let content = probe(source, volume: nil)
-        var layout = DiskLayout(unpartitioned: source.byteCount, sectorByteCount: sectorByteCount)
-        if !isWhole, let partitioned = partitionedLayout(wholeContent: content) { layout = partitioned }
+        let layout: DiskLayout
+        var isDoubtful = false
+        switch isWhole ? .none : findLabel(wholeContent: content) {
+        case .partitioned(let found): layout = found
+        case .none: layout = DiskLayout(unpartitioned: source.byteCount, sectorByteCount: sectorByteCount)
+        case .doubtful:
+            // What else is recognised may be what the disk held before it was partitioned.
+            layout = DiskLayout(unpartitioned: source.byteCount, sectorByteCount: sectorByteCount)
+            isDoubtful = true
+        }
 
         var volumes = layout.volumes
         var maps: [FreeMap?] = []
         var spareRangeCount = DiskLayoutLimits.answerRangeCountMax
         for index in volumes.indices {
             var map: FreeMap?
-            if volumes[index].kind != .gap, volumes[index].byteCount > 0 {
+            if volumes[index].kind != .gap, volumes[index].byteCount > 0, !isDoubtful {
                 let window = source.part(volumes[index].range)
                 volumes[index].fileSystem = volumes[index].kind == .whole ? content : probe(window, volume: index)
                 if let description = volumes[index].fileSystem { map = freeMap(of: window, holding: description, volume: index) }
@@ -58,19 +66,34 @@ struct DiskInspection {
         }
     }
 
-    /// Nil if the disk has no label that can be followed.
-    private mutating func partitionedLayout(wholeContent: FileSystemDescription?) -> DiskLayout? {
+    private enum LabelOutcome {
+        case none
+        case partitioned(DiskLayout)
+        /// There is one, and it cannot be followed.
+        case doubtful
+    }
+
+    private mutating func findLabel(wholeContent: FileSystemDescription?) -> LabelOutcome {
         // A member of an array may carry the array's own label at its start.
-        if wholeContent?.usage == .raid || wholeContent?.usage == .crypto { return nil }
+        if wholeContent?.usage == .raid || wholeContent?.usage == .crypto { return .none }
         do throws(InspectionFailure) {
-            guard let found = try LabelReader(source: source, sectorByteCount: sectorByteCount).read(wholeContent: wholeContent) else { return nil }
+            guard let found = try LabelReader(source: source, sectorByteCount: sectorByteCount).read(wholeContent: wholeContent) else {
+                // An empty MBR may be part of a boot sector.
+                if let kind = ContentProbe.labelKind(source, sectorByteCount: sectorByteCount), !["dos", "gpt", "PMBR"].contains(kind) {
+                    throw .notProvable("its partition table is of kind \(kind), which is not known")
+                }
+                return .none
+            }
             for text in found.warnings { warn(nil, text) }
-            do throws(DiskLayoutError) { return try DiskLayout(byteCount: source.byteCount, sectorByteCount: found.sectorByteCount, label: found.label, volumes: volumes(of: found.label)) } catch {
+            do throws(DiskLayoutError) {
+                return .partitioned(
+                    try DiskLayout(byteCount: source.byteCount, sectorByteCount: found.sectorByteCount, label: found.label, volumes: volumes(of: found.label)))
+            } catch {
                 throw .notProvable("the partition table contradicts itself or the size of the disk")
             }
         } catch {
-            warn(nil, "\(error.text); the disk is taken as one volume")
-            return nil
+            warn(nil, "\(error.text); the disk is taken as one volume, all of which counts as used")
+            return .doubtful
         }
     }
 
@@ -91,11 +114,23 @@ struct DiskInspection {
     private mutating func freeMap(of window: SourceWindow, holding description: FileSystemDescription, volume: Int) -> FreeMap? {
         do throws(InspectionFailure) {
             guard let found = try FreeSpace.find(in: window, type: description.type) else { return nil }
+            try require(!hasOwnLabel(window, description), "there is a partition table in it")
             for text in found.warnings.prefix(100) { warn(volume, text) }
             return found.map
         } catch {
             warn(volume, "\(description.type): \(error.text); all of it counts as used")
             return nil
+        }
+    }
+
+    /// Whether the volume is partitioned itself, such as the disk of a virtual machine; then its superblock may be an old one that nobody wiped.
+    private func hasOwnLabel(_ window: SourceWindow, _ description: FileSystemDescription) -> Bool {
+        do throws(InspectionFailure) {
+            guard let found = try LabelReader(source: window, sectorByteCount: sectorByteCount).read(wholeContent: description) else { return false }
+            return !found.label.partitions.isEmpty
+        } catch {
+            // No table that anybody could follow: code that is to be booted ends with the same two bytes.
+            return false
         }
     }
 }

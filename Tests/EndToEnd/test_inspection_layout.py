@@ -132,7 +132,7 @@ def test_a_gpt_whose_second_copy_is_cut_off_or_damaged_is_read_with_a_warning(tm
 
 def require_whole(answer: Answer, reason: str) -> None:
     assert answer.label is None and [volume.kind for volume in answer.volumes] == ["whole"]
-    assert reason in answer.texts
+    assert answer.volumes[0].free is None and reason in answer.texts
 
 
 def test_a_gpt_that_cannot_be_believed_leaves_one_volume(tmp_path: Path) -> None:
@@ -199,3 +199,41 @@ def test_small_and_odd_sizes_are_one_volume(tmp_path: Path, byte_count: int) -> 
         (tmp_path / "disk.img").write_bytes(content * byte_count)
         answer = inspect(tmp_path / "disk.img")
         assert [volume.byte_count for volume in answer.volumes] == [byte_count] and answer.volumes[0].free is None
+
+
+def test_a_file_system_that_was_there_before_the_table_makes_nothing_free(tmp_path: Path) -> None:
+    """Its superblock is still there, behind a table that cannot be followed."""
+    path = make_sparse(tmp_path / "disk.img", DISK, {})
+    run("mkfs.ext4", "-q", "-F", path)
+    assert inspect(path).volumes[0].free
+    record = struct.Struct("<8BII")
+    for records, reason in [
+        ([(2048, 60000), (50000, 60000)], "contradicts itself"),
+        ([(2048, 60000), (62048, 600000)], "behind the end of the disk"),
+    ]:
+        overwrite(path, 446, b"".join(record.pack(0, 0, 0, 0, 0x83, 0, 0, 0, start, count) for start, count in records))
+        overwrite(path, 510, b"\x55\xaa")
+        require_whole(inspect(path), reason)
+    overwrite(path, 446, record.pack(0x17, 0, 0, 0, 0x83, 0, 0, 0, 2048, 60000))
+    require_whole(inspect(path), "no partition table that makes sense")
+    overwrite(path, 446, bytes(64))
+    assert inspect(path).volumes[0].free
+
+
+def test_a_partitioned_volume_in_a_partition_has_nothing_free(tmp_path: Path) -> None:
+    outer = partitioned(tmp_path / "disk.img", GPT)
+    inner = make_sparse(tmp_path / "inner.img", 8 * MIB, {})
+    run("mkfs.ext2", "-q", "-F", inner)
+    for kind in (None, "label: dos\nsize=2M\n"):
+        if kind:
+            subprocess.run(["sfdisk", "--quiet", "--wipe", "never", inner], input=kind, text=True, check=True)
+        overwrite(outer, MIB, inner.read_bytes())
+        answer = inspect(outer)
+        volume = answer.volume(1)
+        assert volume.type == "ext2" and (volume.free is None) == bool(kind)
+        assert ("partition table in it" in answer.texts) == bool(kind)
+
+
+def test_a_table_of_another_kind_leaves_one_volume(tmp_path: Path) -> None:
+    for kind in ("sun", "sgi"):
+        require_whole(inspect(partitioned(tmp_path / "disk.img", f"label: {kind}\n")), f"of kind {kind}")

@@ -95,9 +95,12 @@ struct FATFreeSpace {
     }
 
     private func search(_ tables: [Record], first: UInt64, end: UInt64, _ builder: inout FreeMapBuilder) throws(InspectionFailure) {
+        // What any copy calls used is used.
+        var table = tables[0].bytes
+        for other in tables.dropFirst() { for index in table.indices { table[index] |= other.bytes[index] } }
         var start: UInt64?
         for cluster in first..<end {
-            let isFree = cluster < 2 ? false : try isFree(Int(cluster - first), in: tables)
+            let isFree = cluster >= 2 && FATFreeSpace.isFree(Int(cluster - first), in: table.span, width)
             if isFree, start == nil { start = cluster }
             if !isFree, let free = start {
                 try add(free..<cluster, &builder)
@@ -112,19 +115,14 @@ struct FATFreeSpace {
         try require(builder.add(range), "its clusters lie behind its end")
     }
 
-    private func isFree(_ entry: Int, in tables: [Record]) throws(InspectionFailure) -> Bool {
-        for table in tables {
-            let value: UInt32
-            switch width {
-            case .twelve:
-                let pair = UInt32(try table.byte(entry * 3 / 2)) | UInt32(try table.byte(entry * 3 / 2 + 1)) << 8
-                value = entry & 1 == 0 ? pair & 0xFFF : pair >> 4
-            case .sixteen: value = UInt32(try table.little16(2 * entry))
-            // The top four bits mean nothing, but nobody sets them in a free entry.
-            case .thirtyTwo: value = try table.little32(4 * entry)
-            }
-            if value != 0 { return false }
+    /// The top four bits of 32 mean nothing, but nobody sets them in a free entry.
+    private static func isFree(_ entry: Int, in table: Span<UInt8>, _ width: Width) -> Bool {
+        switch width {
+        case .twelve:
+            let pair = UInt16(table[entry * 3 / 2]) | UInt16(table[entry * 3 / 2 + 1]) << 8
+            return (entry & 1 == 0 ? pair & 0xFFF : pair >> 4) == 0
+        case .sixteen: return table[2 * entry] | table[2 * entry + 1] == 0
+        case .thirtyTwo: return table[4 * entry] | table[4 * entry + 1] | table[4 * entry + 2] | table[4 * entry + 3] == 0
         }
-        return true
     }
 }
