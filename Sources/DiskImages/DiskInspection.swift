@@ -17,9 +17,7 @@ package enum DiskInspection {
         do throws(SystemError) { process = try image.withDescriptor { file throws(SystemError) in try ChildProcess(arguments: arguments, inheriting: (file, 3)) } } catch {
             throw error.image(program, "start")
         }
-        var request = pollfd(fd: process.output.number, events: Int16(POLLIN), revents: 0)
-        guard unsafe poll(&request, 1, patienceMilliseconds) > 0 else { throw .incomplete(source: program, reason: "it took too long") }
-        let bytes = try read(DescriptorStream(number: process.output.number, name: program))
+        let bytes = try read(process.output, of: program)
         let ending: ChildProcess.Ending
         do throws(SystemError) { ending = try process.wait() } catch { throw error.image(program, "wait") }
         switch ending {
@@ -32,15 +30,20 @@ package enum DiskInspection {
         }
     }
 
-    private static func read(_ stream: DescriptorStream) throws(ImageError) -> [UInt8] {
+    /// All that the program says, as long as it says something now and then.
+    private static func read(_ output: borrowing FileDescriptor, of program: String) throws(ImageError) -> [UInt8] {
         var answer: [UInt8] = []
         var piece = [UInt8](repeating: 0, count: 1 << 16)
         while true {
-            var span = piece.mutableSpan
-            let count = try stream.read(into: &span)
+            var request = pollfd(fd: output.number, events: Int16(POLLIN), revents: 0)
+            let readyCount = unsafe poll(&request, 1, patienceMilliseconds)
+            guard readyCount != 0 else { throw .incomplete(source: program, reason: "it took too long") }
+            let count = unsafe readyCount < 0 ? -1 : Glibc.read(output.number, &piece, piece.count)
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else { throw SystemError.last.image(program, "read") }
+            if count == 0 { return answer }
             answer += piece[..<count]
-            guard answer.count <= DiskLayoutLimits.answerByteCountMax else { throw .incomplete(source: stream.name, reason: "its answer is too long") }
-            if count < piece.count { return answer }
+            guard answer.count <= DiskLayoutLimits.answerByteCountMax else { throw .incomplete(source: program, reason: "its answer is too long") }
         }
     }
 }

@@ -1,3 +1,5 @@
+import DiskLayout
+
 /// A contiguous part of an image, as an image of its own. What is free in it reads as zeros, whatever the source holds there.
 public final class VolumeReader: ImageReader {
     public let byteCount: UInt64
@@ -17,7 +19,7 @@ public final class VolumeReader: ImageReader {
     }
 
     public func extent(at offset: UInt64) throws(ImageError) -> ImageExtent {
-        let next = freeRange(endingAfter: offset)
+        let next = free.first(endingAfter: offset)
         if let next, next.contains(offset) { return ImageExtent(kind: .unused, end: min(next.upperBound, byteCount)) }
         let found = try image.extent(at: start + offset)
         return ImageExtent(kind: found.kind, end: min(found.end - start, next?.lowerBound ?? byteCount, byteCount))
@@ -27,9 +29,10 @@ public final class VolumeReader: ImageReader {
         let count = try image.read(at: start + offset, into: &bytes)
         let end = offset + UInt64(count)
         var position = offset
-        while position < end, let range = freeRange(endingAfter: position), range.lowerBound < end {
+        while position < end, let range = free.first(endingAfter: position), range.lowerBound < end {
             let hidden = range.clamped(to: position..<end)
-            for index in Int(hidden.lowerBound - offset)..<Int(hidden.upperBound - offset) { bytes[index] = 0 }
+            var part = bytes._mutatingExtracting(Int(hidden.lowerBound - offset)..<Int(hidden.upperBound - offset))
+            part.update(repeating: 0)
             position = hidden.upperBound
         }
         return count
@@ -43,14 +46,4 @@ public final class VolumeReader: ImageReader {
     public func hasChanged() throws(ImageError) -> Bool { try image.hasChanged() }
 
     public func prefetch(at offset: UInt64, byteCount: UInt64) { image.prefetch(at: start + offset, byteCount: byteCount) }
-
-    /// The first that ends behind `offset`.
-    private func freeRange(endingAfter offset: UInt64) -> Range<UInt64>? {
-        var (low, high) = (0, free.count)
-        while low < high {
-            let middle = (low + high) / 2
-            if free[middle].upperBound > offset { high = middle } else { low = middle + 1 }
-        }
-        return low < free.count ? free[low] : nil
-    }
 }

@@ -1,13 +1,13 @@
 /// Cyclic redundancy checks with reflected polynomials, without the inversions that some formats put around them.
-enum Checksums {
+package enum Checksums {
     /// Castagnoli: ext4, jbd2, XFS.
-    static func crc32c(_ seed: UInt32, _ bytes: some RandomAccessCollection<UInt8>) -> UInt32 { crc(castagnoli, seed, bytes) }
+    package static func crc32c(_ seed: UInt32, _ bytes: some RandomAccessCollection<UInt8>) -> UInt32 { crc(castagnoli, seed, bytes) }
 
     /// IEEE 802.3 with its inversions: GPT.
-    static func crc32(_ bytes: some RandomAccessCollection<UInt8>) -> UInt32 { ~crc(ethernet, ~0, bytes) }
+    package static func crc32(_ bytes: some RandomAccessCollection<UInt8>) -> UInt32 { ~crc(ethernet, ~0, bytes) }
 
     /// CRC-16/ARC: the group descriptors of ext4 before it had crc32c.
-    static func crc16(_ seed: UInt16, _ bytes: some RandomAccessCollection<UInt8>) -> UInt16 {
+    package static func crc16(_ seed: UInt16, _ bytes: some RandomAccessCollection<UInt8>) -> UInt16 {
         var value = seed
         for byte in bytes {
             value ^= UInt16(byte)
@@ -54,9 +54,4 @@ enum Checksums {
         }
         return value
     }
-}
-
-extension UInt32 {
-    var littleEndianBytes: [UInt8] { (0..<4).map { UInt8(truncatingIfNeeded: self >> (8 * $0)) } }
-    var bigEndianBytes: [UInt8] { littleEndianBytes.reversed() }
 }

@@ -14,14 +14,21 @@ package struct FreeMap: Equatable, Sendable {
     /// The first range that ends after `offset`: the one that holds it, or the next.
     ///
     /// - Complexity: logarithmic.
-    package func range(endingAfter offset: UInt64) -> Range<UInt64>? {
+    package func range(endingAfter offset: UInt64) -> Range<UInt64>? { ranges.first(endingAfter: offset) }
+}
+
+extension [Range<UInt64>] {
+    /// The first of ranges in order that ends after `offset`: the one that holds it, or the next.
+    ///
+    /// - Complexity: logarithmic.
+    package func first(endingAfter offset: UInt64) -> Range<UInt64>? {
         var low = 0
-        var high = ranges.count
+        var high = count
         while low < high {
             let middle = low + (high - low) / 2
-            if ranges[middle].upperBound > offset { high = middle } else { low = middle + 1 }
+            if self[middle].upperBound > offset { high = middle } else { low = middle + 1 }
         }
-        return low < ranges.count ? ranges[low] : nil
+        return low < count ? self[low] : nil
     }
 }
 

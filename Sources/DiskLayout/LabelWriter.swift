@@ -2,6 +2,8 @@
 package struct LabelSectors: Equatable, Sendable {
     package var offset: UInt64
     package var bytes: [UInt8]
+
+    package var range: Range<UInt64> { offset..<offset + UInt64(bytes.count) }
 }
 
 /// Writes a label anew from its description, for a disk of another size than the one it was read from (UEFI 2.10, 5.2 and 5.3).
@@ -41,8 +43,8 @@ package enum LabelWriter {
             header.put(tableAt, at: 72)
             header.put(UInt32(table.count / entryByteCount), at: 80)
             header.put(UInt32(entryByteCount), at: 84)
-            header.put(crc32(table), at: 88)
-            header.put(crc32(header[..<92]), at: 16)
+            header.put(Checksums.crc32(table), at: 88)
+            header.put(Checksums.crc32(header[..<92]), at: 16)
             return header
         }
         let padded = table + [UInt8](repeating: 0, count: Int(tableSectors) * sector - table.count)
@@ -85,16 +87,6 @@ package enum LabelWriter {
         for place in stride(from: 0, to: digits.count - 1, by: 2) { bytes.append(UInt8(String(decoding: digits[place..<place + 2], as: UTF8.self), radix: 16) ?? 0) }
         guard bytes.count == 16 else { return [UInt8](repeating: 0, count: 16) }
         return [3, 2, 1, 0, 5, 4, 7, 6].map { bytes[$0] } + bytes[8...]
-    }
-
-    /// IEEE 802.3.
-    private static func crc32(_ bytes: some Sequence<UInt8>) -> UInt32 {
-        var value = UInt32.max
-        for byte in bytes {
-            value ^= UInt32(byte)
-            for _ in 0..<8 { value = value & 1 == 1 ? value >> 1 ^ 0xEDB8_8320 : value >> 1 }
-        }
-        return ~value
     }
 }
 

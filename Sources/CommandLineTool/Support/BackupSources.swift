@@ -19,7 +19,7 @@ struct BackupSources {
             }
             var identity = reader.identity
             if let imageName { identity.imageName = imageName }
-            let layout = allBlocks ? nil : DiskInspector.layout(of: reader) { warnings.append($0) }
+            let layout = allBlocks ? nil : InspectorProgram.layout(of: reader) { warnings.append($0) }
             try add(BackupSource(reader, identity: identity, layout: layout))
         }
         if let command = streams.stdinCommand {

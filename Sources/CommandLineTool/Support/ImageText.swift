@@ -8,7 +8,7 @@ enum ImageText {
         let hardware = [image.source.model, image.source.serialNumber, image.source.worldWideName].compactMap { $0 }
         if !hardware.isEmpty { lines.append("  \(hardware.joined(separator: ", "))") }
         lines.append("  sectors of \(image.logicalSectorByteCount) bytes, physically \(image.physicalSectorByteCount)")
-        let label = label(of: image)
+        let label = DiskLabel(ofImage: image.label)
         if let label { lines.append("  \(label.kind.rawValue.uppercased()), id \(label.id), \(CountText.of(UInt64(label.partitions.count), "partition"))") }
         var table = Table([("VOLUME", .left), ("OFFSET", .right), ("SIZE", .right), ("USED", .right), ("CONTENT", .left), ("LABEL", .left), ("NAME", .left), ("UUID", .left), ("TYPE", .left)])
         var gapCount = 0
@@ -16,7 +16,7 @@ enum ImageText {
             if volume.kind == .gap { gapCount += 1 }
             let name = volume.kind == .gap ? "gap\(gapCount)" : [volume.kind.rawValue, volume.partition.map { "\($0)" }].compactMap { $0 }.joined(separator: " ")
             let partition = volume.partition.flatMap { number in label?.partitions.first { $0.number == number } }
-            let content = fileSystem(of: volume)
+            let content = FileSystemDescription(ofVolume: volume.fileSystem)
             for placement in volume.placements {
                 table.add([
                     name, "\(placement.offset)", ByteText.of(placement.byteCount),
@@ -25,16 +25,5 @@ enum ImageText {
             }
         }
         return lines + table.lines.map { "  \($0)" }
-    }
-
-    /// Nil too where another version wrote what this one does not know: then the image is shown without it.
-    static func label(of image: ImageRecord) -> DiskLabel? {
-        guard image.label != .null else { return nil }
-        do throws(DiskLayoutError) { return try DiskLabel(image.label) } catch { return nil }
-    }
-
-    private static func fileSystem(of volume: VolumeRecord) -> FileSystemDescription? {
-        guard volume.fileSystem != .null else { return nil }
-        do throws(DiskLayoutError) { return try FileSystemDescription(volume.fileSystem) } catch { return nil }
     }
 }

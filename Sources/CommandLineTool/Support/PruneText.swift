@@ -109,5 +109,4 @@ enum PruneText {
     }
 
     private static func text(_ packs: PrunePlan.Packs) -> String { "\(CountText.of(packs.count, "pack")) of \(ByteText.of(packs.byteCount))" }
-
 }

@@ -21,7 +21,7 @@ enum VolumeChoice {
         if text.hasPrefix("gap"), let place = Int(text.dropFirst(3)), place > 0, let volume = image.volumes.filter({ $0.kind == .gap }).dropFirst(place - 1).first {
             return (volume, text)
         }
-        let named = ImageText.label(of: image)?.partitions.filter { $0.name == text && !text.isEmpty } ?? []
+        let named = DiskLabel(ofImage: image.label)?.partitions.filter { $0.name == text && !text.isEmpty } ?? []
         guard named.count < 2 else { throw Failure("\(image.name) has \(named.count) partitions called “\(text)”; name one by its number, which “holdfast show” tells", status: .usage) }
         guard let partition = named.first, let volume = image.volumes.first(where: { $0.partition == UInt64(partition.number) }) else {
             throw Failure("\(image.name) has no partition “\(text)”; “holdfast show” tells which there are", status: .usage)

@@ -1,3 +1,4 @@
+import DiskLayout
 import RepositoryFormat
 
 /// Which volume of the parent predicts what is unchanged in one of a source: partitions move, grow and are numbered anew.
@@ -18,11 +19,9 @@ struct VolumePairing {
     }
 
     private static func partitionID(_ number: UInt64?, _ label: JSONValue) -> String? {
-        guard let number, let partitions = try? label.array("partitions", limit: FormatLimits.volumesPerImageMax),
-            let partition = partitions.first(where: { (try? $0.count("number", limit: .max)) == number })
-        else { return nil }
-        return (try? partition.optionalString("id")) ?? nil
+        guard let number else { return nil }
+        return DiskLabel(ofImage: label)?.partitions.first { $0.number == number }?.id
     }
 
-    private static func fileSystemID(_ fileSystem: JSONValue) -> String? { (try? fileSystem.optionalString("uuid")) ?? nil }
+    private static func fileSystemID(_ fileSystem: JSONValue) -> String? { FileSystemDescription(ofVolume: fileSystem)?.uuid }
 }

@@ -1,3 +1,5 @@
+import DiskLayout
+
 /// Reads a jbd2 log and finds what a recovery would write, without writing it.
 ///
 /// It follows fs/jbd2/recovery.c of the Linux kernel where that succeeds; wherever that would report damage, or would have to guess, it throws.

@@ -1,3 +1,5 @@
+import DiskLayout
+
 /// The fields of an ext2, ext3 or ext4 superblock that say where things are, and whether they can be believed.
 ///
 /// Layout: Documentation/filesystems/ext4/super.rst of the Linux kernel.

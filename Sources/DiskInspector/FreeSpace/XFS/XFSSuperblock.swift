@@ -1,3 +1,5 @@
+import DiskLayout
+
 /// The superblock of the first group.
 struct XFSSuperblock {
     let blockByteCount: Int

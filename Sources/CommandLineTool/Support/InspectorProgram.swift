@@ -4,7 +4,7 @@ import Glibc
 import ImageRepository
 
 /// The program beside this one that knows file systems.
-enum DiskInspector {
+enum InspectorProgram {
     static let name = "holdfast-inspect"
 
     /// Nil where that program is not there, or has no answer that can be believed: then all blocks count as used.
