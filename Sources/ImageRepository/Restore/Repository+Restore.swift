@@ -24,7 +24,8 @@ extension Repository {
         let byteCount = options.fitted?.byteCount ?? image.byteCount
         let makeRun = { () throws(RepositoryError) -> RestoreRun in
             RestoreRun(
-                placements: options.fitted?.placements ?? image.placements, label: options.fitted?.label ?? [], reader: self.segmentReader(try self.loadIndex(adoptsOrphans: true).index), member: self.sealer.member, target: target, targetName: targetName,
+                placements: options.fitted?.placements ?? image.placements, label: options.fitted?.label ?? [],
+                reader: self.segmentReader(try self.loadIndex(adoptsOrphans: true).index), member: self.sealer.member, target: target, targetName: targetName,
                 threadCount: max(1, options.threadCount ?? usableCoreCount() + RestoreRun.writingThreadCount), progress: progress, cancellation: cancellation)
         }
         var run = try makeRun()

@@ -34,15 +34,10 @@ public final class RepositoryImageReader: ImageReader {
         byteCount = image.byteCount
         name = image.name
         assembler = BandAssembler(reader: reader)
-        var volumes: [Volume] = []
-        for volume in image.volumes {
-            let tree = MapTreeReader(reader, root: volume.root, geometry: volume.geometry)
-            var offset: UInt64 = 0
-            for placement in volume.placements where placement.byteCount > 0 {
-                volumes.append(
-                    Volume(imageRange: placement.offset..<placement.offset + placement.byteCount, volumeOffset: offset, tree: tree))
-                offset += placement.byteCount
-            }
+        let volumes = image.placements.filter { $0.byteCount > 0 }.map { place in
+            Volume(
+                imageRange: place.offset..<place.offset + place.byteCount, volumeOffset: place.volumeOffset,
+                tree: MapTreeReader(reader, root: place.volume.root, geometry: place.volume.geometry))
         }
         self.volumes = volumes.sorted { $0.imageRange.lowerBound < $1.imageRange.lowerBound }
     }
