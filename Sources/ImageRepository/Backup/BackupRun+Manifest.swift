@@ -51,7 +51,7 @@ extension ImageRecord {
             source: Source(
                 kind: identity.kind.rawValue, path: identity.path, serialNumber: identity.serialNumber,
                 worldWideName: identity.worldWideName, model: identity.model),
-            byteCount: byteCount, logicalSectorByteCount: identity.logicalSectorByteCount,
+            byteCount: byteCount, logicalSectorByteCount: source.layout?.sectorByteCount ?? identity.logicalSectorByteCount,
             physicalSectorByteCount: identity.physicalSectorByteCount, label: label, changeTracker: .null, volumes: volumes)
     }
 }

@@ -5,6 +5,7 @@ extension SourceLayout {
     /// What an inspector found.
     package init(_ answer: InspectionAnswer) {
         label = answer.layout.label?.json ?? .null
+        sectorByteCount = answer.layout.label == nil ? nil : answer.layout.sectorByteCount
         volumes = zip(answer.layout.volumes, answer.freeMaps).map { volume, free in
             let (kind, partition): (VolumeRecord.Kind, UInt64?) =
                 switch volume.kind {

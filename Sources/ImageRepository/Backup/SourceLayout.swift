@@ -4,11 +4,14 @@ public import RepositoryFormat
 public struct SourceLayout: Sendable {
     /// The partition table as structured data; null if there is none.
     public var label: JSONValue
+    /// The sectors that the label counts in; nil for those of the source.
+    public var sectorByteCount: UInt32?
     /// They cover the source, in the order of their ranges.
     public var volumes: [SourceVolume]
 
-    public init(label: JSONValue, volumes: [SourceVolume]) {
+    public init(label: JSONValue, sectorByteCount: UInt32? = nil, volumes: [SourceVolume]) {
         self.label = label
+        self.sectorByteCount = sectorByteCount
         self.volumes = volumes
     }
 

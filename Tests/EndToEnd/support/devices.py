@@ -13,8 +13,8 @@ def run(*command: object) -> str:
 
 
 @contextmanager
-def loop_device(backing: Path) -> Iterator[Path]:
-    device = run("losetup", "--find", "--show", backing).strip()
+def loop_device(backing: Path, *options: str) -> Iterator[Path]:
+    device = run("losetup", "--find", "--show", *options, backing).strip()
     try:
         yield Path(device)
     finally:
