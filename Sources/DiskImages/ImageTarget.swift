@@ -18,6 +18,14 @@ public enum ImageTarget {
         }
     }
 
+    /// Whether writing to one target changes the other. Targets that do not exist yet are the same if they will have one path.
+    public static func isSame(_ target: String, _ other: String) throws(ImageError) -> Bool {
+        guard let medium = try Medium.of(target), let otherMedium = try Medium.of(other) else { return try AbsolutePath.of(target) == AbsolutePath.of(other) }
+        if medium == otherMedium { return true }
+        if try medium.foundations(throughFileSystems: false).contains(otherMedium) { return true }
+        return try otherMedium.foundations(throughFileSystems: false).contains(medium)
+    }
+
     /// Who uses a device or file, so that writing to it, or reading it while it changes, would go wrong: “mounted at /srv”, “behind /dev/loop0”.
     ///
     /// Nil if nobody is known to.

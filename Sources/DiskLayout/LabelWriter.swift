@@ -55,6 +55,33 @@ package enum LabelWriter {
         ]
     }
 
+    /// The first sector's table, which names the primary partitions and the extended one. Those within the extended one are named there, and stay as they are.
+    ///
+    /// - Precondition: the label is an MBR whose partitions fit, and count in sectors of that size.
+    package static func mbr(_ label: DiskLabel, sectorByteCount: UInt32) -> LabelSectors {
+        var bytes = [UInt8](repeating: 0, count: 512 - bootCodeByteCount)
+        bytes.put(UInt32(label.id.dropFirst(2), radix: 16) ?? 0, at: 0)
+        for partition in label.partitions where partition.role != .logical && partition.number <= 4 {
+            let at = 446 - bootCodeByteCount + 16 * Int(partition.number - 1)
+            let (first, end) = (partition.range.lowerBound / UInt64(sectorByteCount), partition.range.upperBound / UInt64(sectorByteCount))
+            bytes.put(UInt8(truncatingIfNeeded: partition.attributes), at: at)
+            bytes.put(cylinderHeadSector(first), at: at + 1)
+            bytes.put(UInt8(partition.type.dropFirst(2), radix: 16) ?? 0, at: at + 4)
+            bytes.put(cylinderHeadSector(end - 1), at: at + 5)
+            bytes.put(UInt32(clamping: first), at: at + 8)
+            bytes.put(UInt32(clamping: end - first), at: at + 12)
+        }
+        bytes.put([0x55, 0xAA], at: 510 - bootCodeByteCount)
+        return LabelSectors(offset: UInt64(bootCodeByteCount), bytes: bytes)
+    }
+
+    /// For 255 heads and 63 sectors a track, as everybody assumes; its largest value for what lies behind.
+    private static func cylinderHeadSector(_ sector: UInt64) -> [UInt8] {
+        let (cylinder, inCylinder) = sector.quotientAndRemainder(dividingBy: 255 * 63)
+        guard cylinder < 1024 else { return [0xFE, 0xFF, 0xFF] }
+        return [UInt8(inCylinder / 63), UInt8(inCylinder % 63 + 1) | UInt8((cylinder >> 8) << 6), UInt8(truncatingIfNeeded: cylinder)]
+    }
+
     private static func entries(_ label: DiskLabel, sectorByteCount: UInt32) -> [UInt8] {
         var table = [UInt8](repeating: 0, count: max(entryCountMin, Int(label.entryCount ?? 0)) * entryByteCount)
         for partition in label.partitions {

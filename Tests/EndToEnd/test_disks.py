@@ -187,3 +187,32 @@ def test_wrong_sizes_are_wrong_usage(repository: Repository, tmp_path: Path) -> 
     assert str(MIB) in repository.run("restore", "latest", "--size", 512, tmp_path / "none").require(1).errors
     repository.run("restore", "latest", "--new-ids", tmp_path / "none").require(1)
     assert not (tmp_path / "none").exists()
+
+
+def test_several_disks_go_to_the_targets_that_a_mapping_names(repository: Repository, tmp_path: Path) -> None:
+    sources = [disk(tmp_path / "a.img", GPT), disk(tmp_path / "b.img", MBR)]
+    repository.run("backup", *sources).require(0)
+    old = make_image(tmp_path / "old.img", MIB)
+    mapping = ["--disk", f"{sources[1]}={tmp_path / 'b'}", "--disk", f"{sources[0]}={old}"]
+    plan = repository.run("restore", "latest", *mapping, "--dry-run").require(0).output
+    assert plan.index(str(tmp_path / "b")) < plan.index(str(old)) and "will be lost" in plan and "CONTENT" in plan
+    assert "--yes overwrites" in repository.run("restore", "latest", *mapping).require(1).errors
+    assert old.stat().st_size == MIB and not (tmp_path / "b").exists(), "all or nothing"
+    repository.run("restore", "latest", *mapping, "--yes", "--verify").require(0)
+    assert old.read_bytes() == sources[0].read_bytes() and (tmp_path / "b").read_bytes() == sources[1].read_bytes()
+
+
+@pytest.mark.parametrize("mapping, message", [
+    (["a=x", "a=y"], "mapped twice"), (["a=x", "b=x"], "target of two"), (["a"], "no mapping"), (["=x"], "no mapping"), (["a="], "no mapping"), (["a=-"], "needs a file"),
+    (["a=same/x", "b=./same/../same/x"], "two"), (["nothing=x"], "nothing"),
+])
+def test_mappings_that_cannot_be_are_refused(repository: Repository, tmp_path: Path, mapping: list[str], message: str) -> None:
+    (tmp_path / "same").mkdir()
+    for name in ("a", "b"):
+        make_image(tmp_path / name, MIB)
+    program = repository.program
+    repository.run("backup", "--image-name", "a", tmp_path / "a").require(0)
+    options = [word for value in mapping for word in ("--disk", value)]
+    outcome = program.run(*repository.arguments("restore", "latest", *options), folder=tmp_path)
+    assert outcome.status in (1, 64) and message in outcome.errors
+    assert not (tmp_path / "x").exists() and not (tmp_path / "same" / "x").exists()

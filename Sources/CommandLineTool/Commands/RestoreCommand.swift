@@ -12,14 +12,14 @@ struct RestoreCommand: Command {
         abstract: "Write an image of a snapshot to a file, a block device or standard output.",
         discussion: """
             A new file is sparse. Onto a device or a file that holds something only what differs is written, after a question; --yes \
-            answers it. A mounted device is refused.
+            answers it. A mounted device is refused. Several disks of a snapshot are restored at once with --disk for each, and no TARGET.
             """)
 
     @Argument(help: "SNAPSHOT, or SNAPSHOT:IMAGE if it has several images.")
     var snapshot: String
 
     @Argument(help: "A file, a block device, or - for standard output.", completion: .file())
-    var target: String
+    var target: String?
 
     @OptionGroup(title: "Repository")
     var repository: RepositoryOptions
@@ -30,11 +30,24 @@ struct RestoreCommand: Command {
     @OptionGroup(title: "Output")
     var output: OutputOptions
 
+    @Option(name: .customLong("disk"), help: ArgumentHelp("Restore this image of the snapshot to this target; may be repeated.", valueName: "image=target"))
+    var disks: [String] = []
+
     @Option(help: ArgumentHelp(VolumeChoice.help, valueName: "partition"))
     var partition: String?
 
     @Option(help: ArgumentHelp("Make a target that is a file so large, such as 64GiB: a disk of another size.", valueName: "size"), transform: ArgumentValues.byteCount)
     var size: UInt64?
+
+    @Option(
+        name: .customLong("resize"),
+        help: ArgumentHelp(
+            "Give a partition so many bytes, or without a size all that the others leave; ext2, ext3, ext4 and NTFS in it become larger or smaller with it. May be repeated.",
+            valueName: "partition[=size]"), transform: ResizeRequest.init(parsing:))
+    var resizes: [ResizeRequest] = []
+
+    @Option(help: ArgumentHelp("Where file systems become smaller, in files as large as what they hold.", valueName: "folder"), completion: .directory)
+    var scratch: String?
 
     @Flag(name: .customLong("new-ids"), help: "Give the disk and its partitions new ids, so that it can stand beside the one it was read from.")
     var newIDs = false
@@ -56,76 +69,56 @@ struct RestoreCommand: Command {
     private var isStream: Bool { target == "-" }
 
     func validate() throws {
+        if (target == nil) == disks.isEmpty { throw ValidationError("Name one TARGET, or a --disk IMAGE=TARGET for each disk.") }
         if isStream, output.json { throw ValidationError("Standard output cannot take the image and JSON: restore to a file.") }
         if isStream, verify { throw ValidationError("Standard output cannot be read back: --verify needs a file or a device.") }
-        if partition != nil, size != nil || newIDs { throw ValidationError("--size and --new-ids are for whole disks.") }
-        if isStream, size != nil || newIDs { throw ValidationError("Standard output cannot take a disk of another size or with other ids: restore to a file.") }
-        if target.isEmpty { throw ValidationError("The target's name is empty.") }
+        if partition != nil, size != nil || newIDs || !resizes.isEmpty { throw ValidationError("--size, --resize and --new-ids are for whole disks.") }
+        if isStream, size != nil || newIDs || !resizes.isEmpty {
+            throw ValidationError("Standard output cannot take a disk of another size or with other ids: restore to a file.")
+        }
+        if !disks.isEmpty, partition != nil || size != nil || !resizes.isEmpty { throw ValidationError("--partition, --size and --resize are for one disk at a time.") }
+        if target == "" { throw ValidationError("The target's name is empty.") }
     }
 
     func execute(_ console: Console) throws(Failure) -> ExitStatus {
         let name = try SnapshotName(parsing: snapshot)
+        let mappings = try DiskMapping.parse(disks)
+        if !mappings.isEmpty, name.image != nil { throw Failure("--disk names the images; name only the snapshot before it", status: .usage) }
         if isStream, !dryRun, isatty(STDOUT_FILENO) == 1 {
             throw Failure("standard output is a terminal; redirect it to a file or a program", status: .usage)
         }
         let repository = try repository.open(console)
         try requireFullRole(repository, to: "restore")
         let snapshot = try SnapshotFinder(repository: repository, host: selection.host, tags: selection.tags).find(name)
-        var image = try repositoryCall { () throws(RepositoryError) in try repository.image(name.image, of: snapshot) }
+        var jobs: [RestoreJob] = []
+        if let target { jobs.append(try job(name.image, target, snapshot, repository)) }
+        for mapping in mappings { jobs.append(try job(mapping.image, mapping.target, snapshot, repository)) }
+        if dryRun {
+            for job in jobs { job.describe(console) }
+            return .done
+        }
+        try RestorePlan.confirm(jobs, isAnswered: yes, console)
+        var status = ExitStatus.done
+        for job in jobs where try job.run(repository, console) != .done { status = .incomplete }
+        return status
+    }
+
+    private func job(_ imageName: String?, _ target: String, _ snapshot: Snapshot, _ repository: Repository) throws(Failure) -> RestoreJob {
+        var image = try repositoryCall { () throws(RepositoryError) in try repository.image(imageName, of: snapshot) }
         var called = image.name
         if let partition {
             let part = try VolumeChoice.part(of: image, named: partition)
             (image, called) = (part.image, "\(part.name) of \(image.name)")
         }
-        let fitted = isStream || partition != nil ? nil : try DiskFitting(target: target, size: size, newIDs: newIDs).fit(image)
-        let what = "\(called) of snapshot \(SnapshotText.short(snapshot.id)) (\(snapshot.manifest.host), \(TimeText.short(snapshot.manifest.startTime)))"
-        let plan = isStream ? nil : try RestorePlan(target: target, image: image, fitted: fitted, snapshot: snapshot, repository: repository)
-        if dryRun {
-            describe(what, snapshot.id, image, plan, console)
-            return .done
-        }
-        if let plan { try plan.confirm(what, isAnswered: yes, console) }
-        return try restore(image, fitted, of: snapshot.id, what, plan, repository, console)
-    }
-
-    private func describe(_ what: String, _ snapshot: SnapshotID, _ image: ImageRecord, _ plan: RestorePlan?, _ console: Console) {
-        console.print("Would restore \(what), \(ByteText.of(image.byteCount)), to \(isStream ? "standard output" : target).")
-        console.print(plan?.consequences ?? [])
-        console.print(json: [
-            "type": "plan", "operation": "restore", "snapshot_id": .string(snapshot.hexadecimal), "image": .string(image.name), "image_byte_count": .count(image.byteCount),
-            "target": .string(target), "overwrites": .bool(plan?.overwrites ?? false), "consequences": .strings(plan?.consequences ?? []),
-        ])
-    }
-
-    private func restore(
-        _ image: ImageRecord, _ fitted: FittedImage?, of snapshot: SnapshotID, _ what: String, _ plan: RestorePlan?, _ repository: Repository, _ console: Console
-    ) throws(Failure) -> ExitStatus {
-        var options = RestoreOptions()
-        options.verifies = verify
-        options.fitted = fitted
-        options.threadCount = threads
-        let targetName = isStream ? "standard output" : target
-        let writer: any ImageWriter = try imageCall { () throws(ImageError) in
-            if plan == nil { OutputStreamWriter() } else { try TargetOpener(overwrite: true).open(path: target) }
-        }
-        let start = Clock.monotonicMilliseconds
-        let report: RestoreReport
-        do throws(Failure) {
-            report = try Operation(console: console, kind: .restore).run {
-                (progress, cancellation) throws(RepositoryError) in
-                try repository.restore(
-                    image, to: writer, targetName: targetName, options: options, progress: progress, cancellation: cancellation)
-            }
-        } catch {
-            var failure = error
-            // A file that the restore made is removed again; anything else is left as it is.
-            let isGone = unsafe !isStream && access(target, F_OK) != 0
-            failure.message += isGone ? "; what was written of \(targetName) was removed again" : "; \(targetName) is not complete and must not be used"
-            throw failure
-        }
-        RestoreReporter(console: console).report(
-            report, what, snapshot: snapshot, image: image.name, target: targetName, isStream: isStream, milliseconds: Clock.monotonicMilliseconds - start)
-        if verify, !report.isVerified { throw Failure("interrupted; \(targetName) is complete, but was not read back to its end", status: .interrupted) }
-        return report.unreadable.isEmpty ? .done : .incomplete
+        let fitted = isStream || partition != nil ? nil : try DiskFitting(target: target, size: size, newIDs: newIDs, resizes: resizes).fit(image)
+        var job = RestoreJob(
+            image: image, snapshot: snapshot.id,
+            what: "\(called) of snapshot \(SnapshotText.short(snapshot.id)) (\(snapshot.manifest.host), \(TimeText.short(snapshot.manifest.startTime)))",
+            target: isStream ? nil : target, fitted: fitted,
+            plan: isStream ? nil : try RestorePlan(target: target, image: image, fitted: fitted, snapshot: snapshot, repository: repository))
+        job.options.verifies = verify
+        job.options.threadCount = threads
+        job.scratch = scratch
+        return job
     }
 }

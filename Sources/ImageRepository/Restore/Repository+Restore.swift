@@ -20,11 +20,12 @@ extension Repository {
     ) throws(RepositoryError) -> RestoreReport {
         try demand(.full, to: "restore")
         if options.verifies, writer.isOrdered { throw .invalid("\(targetName): an output stream cannot be read back; restore without verifying") }
+        try options.fitted?.requireWhole()
         let target = RestoreTarget(writer)
         let byteCount = options.fitted?.byteCount ?? image.byteCount
         let makeRun = { () throws(RepositoryError) -> RestoreRun in
             RestoreRun(
-                placements: options.fitted?.placements ?? image.placements, label: options.fitted?.label ?? [],
+                placements: options.fitted?.placements ?? image.placements, inserts: options.fitted?.inserts ?? [], label: options.fitted?.label ?? [],
                 reader: self.segmentReader(try self.loadIndex(adoptsOrphans: true).index), member: self.sealer.member, target: target, targetName: targetName,
                 threadCount: max(1, options.threadCount ?? usableCoreCount() + RestoreRun.writingThreadCount), progress: progress, cancellation: cancellation)
         }

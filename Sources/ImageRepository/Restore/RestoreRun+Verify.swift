@@ -28,6 +28,7 @@ extension RestoreRun {
                 }
             }
         }
+        try verifyInserts()
         // It may lie where no volume does.
         for sectors in label {
             let expected = AlignedBuffer(byteCapacity: sectors.bytes.count)
@@ -49,7 +50,7 @@ extension RestoreRun {
     }
 
     /// - Parameter place: no longer than the buffer.
-    private func compare(_ expected: UnsafeRawPointer, _ place: Range<UInt64>, _ buffer: AlignedBuffer) throws(RepositoryError) {
+    func compare(_ expected: UnsafeRawPointer, _ place: Range<UInt64>, _ buffer: AlignedBuffer) throws(RepositoryError) {
         let count = Int(place.upperBound - place.lowerBound)
         if target.writer.isHole(place) {
             buffer.zero(0..<count)

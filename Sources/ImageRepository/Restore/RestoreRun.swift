@@ -10,6 +10,7 @@ import Threading
 /// The first pass of a restore, which writes.
 struct RestoreRun: Sendable {
     let placements: [VolumePlacement]
+    let inserts: [ImageInsert]
     let label: [LabelSectors]
     let reader: SegmentReader
     let member: MemberKeys
@@ -27,8 +28,10 @@ struct RestoreRun: Sendable {
 
     /// A worker's memory.
     struct Buffers: Sendable {
+        static let compareByteCount = 1 << 20
+
         let band = AlignedBuffer(byteCapacity: FormatLimits.bandByteCount)
-        let compare = AlignedBuffer(byteCapacity: 1 << 20)
+        let compare = AlignedBuffer(byteCapacity: compareByteCount)
     }
 
     /// Returns the ranges that were unreadable when the snapshot was made.
@@ -44,6 +47,7 @@ struct RestoreRun: Sendable {
             let found = step.unreadableRanges(map)
             if !found.isEmpty { unreadable.withLock { $0 += found } }
         }
+        try writeInserts()
         // Last, so that a target that is not complete has no label.
         for sectors in label {
             try imaging { () throws(ImageError) in try target.writer.write(sectors.bytes.span, at: sectors.offset) }

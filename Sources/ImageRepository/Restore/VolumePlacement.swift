@@ -1,4 +1,4 @@
-import RepositoryFormat
+public import RepositoryFormat
 
 /// Where a part of a volume comes to stand on a target.
 struct VolumePlacement: Sendable {
@@ -21,5 +21,15 @@ extension ImageRecord {
                 return VolumePlacement(volume: volume, offset: place.offset, volumeOffset: volumeOffset, byteCount: place.byteCount)
             }
         }
+    }
+
+    /// One of its volumes, as an image of its own.
+    public func only(_ volume: VolumeRecord) -> ImageRecord {
+        var part = self
+        part.byteCount = volume.byteCount
+        part.label = .null
+        part.volumes = [volume]
+        part.volumes[0].placements = [.init(offset: 0, byteCount: volume.byteCount)]
+        return part
     }
 }

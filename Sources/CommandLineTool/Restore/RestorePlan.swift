@@ -18,7 +18,7 @@ struct RestorePlan {
         guard !isInside else { throw Failure("\(target): it lies inside the repository; name a target elsewhere") }
         var status = stat()
         guard unsafe stat(target, &status) == 0 else {
-            (overwrites, consequences) = (false, ["\(target) does not exist yet and will be made."] + (fitted.map(DiskFitting.lines) ?? []))
+            (overwrites, consequences) = (false, ["\(target) does not exist yet and will be made."] + (fitted.map(LayoutText.sentences) ?? []))
             return
         }
         if let reason = try imageCall({ () throws(ImageError) in try ImageTarget.usage(of: target) }) {
@@ -41,7 +41,7 @@ struct RestorePlan {
         if RestorePlan.isSource(target, image, snapshot) {
             consequences.append("It is the source that this snapshot was made from, or a part of it (\(image.source.path)).")
         }
-        consequences += fitted.map(DiskFitting.lines) ?? []
+        consequences += fitted.map(LayoutText.sentences) ?? []
         overwrites = isDevice || status.st_size > 0
         self.consequences = consequences
     }
@@ -60,13 +60,17 @@ struct RestorePlan {
     }
 
     /// Goes on if nothing is lost, if `isAnswered`, or if the person at the terminal says so.
-    func confirm(_ what: String, isAnswered: Bool, _ console: Console) throws(Failure) {
-        guard overwrites, !isAnswered else { return }
+    static func confirm(_ jobs: [RestoreJob], isAnswered: Bool, _ console: Console) throws(Failure) {
+        let plans = jobs.compactMap(\.plan)
+        guard plans.contains(where: \.overwrites), !isAnswered else { return }
         guard isatty(STDIN_FILENO) == 1, TerminalPrompt.isPossible else {
-            throw Failure("\(consequences.joined(separator: " ")) Nothing was done; --yes overwrites it")
+            throw Failure("\(plans.flatMap(\.consequences).joined(separator: " ")) Nothing was done; --yes overwrites it")
         }
-        console.error("About to restore \(what).")
-        for line in consequences { console.error(line) }
-        guard try TerminalPrompt.confirm("Overwrite \(target)?") else { throw Failure("\(target): nothing was done") }
+        for job in jobs {
+            console.error("About to restore \(job.what).")
+            for line in job.plan?.consequences ?? [] { console.error(line) }
+        }
+        let targets = plans.filter(\.overwrites).map(\.target).joined(separator: ", ")
+        guard try TerminalPrompt.confirm("Overwrite \(targets)?") else { throw Failure("\(targets): nothing was done") }
     }
 }

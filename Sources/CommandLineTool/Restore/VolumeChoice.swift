@@ -1,4 +1,5 @@
 import DiskLayout
+import ImageRepository
 import RepositoryFormat
 
 /// How a person names one volume of an image: a partition by its number or name, a gap by its place.
@@ -8,15 +9,10 @@ enum VolumeChoice {
     /// - Returns: an image of that volume alone, and what to call it.
     static func part(of image: ImageRecord, named text: String) throws(Failure) -> (image: ImageRecord, name: String) {
         let (volume, name) = try find(text, in: image)
-        var part = image
-        part.byteCount = volume.byteCount
-        part.label = .null
-        part.volumes = [volume]
-        part.volumes[0].placements = [.init(offset: 0, byteCount: volume.byteCount)]
-        return (part, name)
+        return (image.only(volume), name)
     }
 
-    private static func find(_ text: String, in image: ImageRecord) throws(Failure) -> (VolumeRecord, String) {
+    static func find(_ text: String, in image: ImageRecord) throws(Failure) -> (volume: VolumeRecord, name: String) {
         if let number = UInt64(text), let volume = image.volumes.first(where: { $0.partition == number }) { return (volume, "partition \(number)") }
         if text.hasPrefix("gap"), let place = Int(text.dropFirst(3)), place > 0, let volume = image.volumes.filter({ $0.kind == .gap }).dropFirst(place - 1).first {
             return (volume, text)
