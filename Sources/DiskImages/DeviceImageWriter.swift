@@ -18,6 +18,7 @@ public final class DeviceImageWriter: ImageWriter {
     private let path: String
     private let file: FileDescriptor
     private let direct: DirectOutput?
+    private let directInput: DirectInput?
     private let zeroesOut = Atomic<Bool>(true)
 
     /// Claims the device until the writer is gone: until then it can be neither mounted nor claimed by others.
@@ -38,6 +39,7 @@ public final class DeviceImageWriter: ImageWriter {
             throw error.image(path, "open")
         }
         direct = DirectOutput(to: file)
+        directInput = DirectInput(to: file)
         self.path = path
         identity = try SourceIdentity(device: device, file, path: AbsolutePath.of(path))
         let claimed: FileStatus
@@ -105,7 +107,7 @@ public final class DeviceImageWriter: ImageWriter {
 
     public func read(at offset: UInt64, into bytes: inout MutableSpan<UInt8>) throws(ImageError) -> Int {
         do throws(ReadFailure) {
-            return try file.read(at: offset, into: &bytes)
+            return try file.read(at: offset, into: &bytes, direct: directInput)
         } catch {
             throw .unreadable(path: path, offset: error.offset, reason: error.error.reason)
         }

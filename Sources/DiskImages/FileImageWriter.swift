@@ -11,6 +11,7 @@ public final class FileImageWriter: ImageWriter {
     private let path: String
     private let file: FileDescriptor
     private let direct: DirectOutput?
+    private let directInput: DirectInput?
     /// Nil for a file that was there before.
     private let new: IncompleteFile?
     private let isFinished = Atomic<Bool>(false)
@@ -30,6 +31,7 @@ public final class FileImageWriter: ImageWriter {
             file = try FileImageWriter.openExisting(path, allowExisting)
         }
         direct = DirectOutput(to: file)
+        directInput = DirectInput(to: file)
         do throws(SystemError) { isBlank = try file.status().byteCount == 0 } catch { throw error.image(path, "stat") }
     }
 
@@ -80,7 +82,7 @@ public final class FileImageWriter: ImageWriter {
 
     public func read(at offset: UInt64, into bytes: inout MutableSpan<UInt8>) throws(ImageError) -> Int {
         do throws(ReadFailure) {
-            return try file.read(at: offset, into: &bytes)
+            return try file.read(at: offset, into: &bytes, direct: directInput)
         } catch {
             throw .unreadable(path: path, offset: error.offset, reason: error.error.reason)
         }

@@ -36,6 +36,8 @@ int holdfast_device_zero_out(int descriptor, uint64_t offset, uint64_t byte_coun
 int holdfast_punch_hole(int descriptor, uint64_t offset, uint64_t byte_count);
 // preadv2(2) with RWF_DONTCACHE; EOPNOTSUPP where the kernel or file system has no such flag
 intptr_t holdfast_read_uncached(int descriptor, void *bytes, size_t byte_count, int64_t offset);
+// cachestat(2): how many pages of a range the page cache holds; -1 where the kernel does not tell
+int64_t holdfast_cached_page_count(int descriptor, uint64_t offset, uint64_t byte_count);
 // ioprio_set(2): this thread into the idle class
 int holdfast_idle_io_priority(void);
 // mallopt(3): keep large blocks instead of returning them to the kernel on every free

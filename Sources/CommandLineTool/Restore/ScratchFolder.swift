@@ -7,7 +7,7 @@ struct ScratchFolder {
 
     /// - Parameter parent: where it is made.
     static func with<Result>(in parent: String, _ body: (ScratchFolder) throws(Failure) -> Result) throws(Failure) -> Result {
-        var template = Array("\(parent)/holdfast-scratch-XXXXXX".utf8CString)
+        var template = Array("\(parent)\(parent.hasSuffix("/") ? "" : "/")holdfast-scratch-XXXXXX".utf8CString)
         guard unsafe mkdtemp(&template) != nil else { throw Failure("\(parent): no folder can be made there (\(SystemCall.reason)); name another with --scratch") }
         let folder = ScratchFolder(path: String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self))
         defer {

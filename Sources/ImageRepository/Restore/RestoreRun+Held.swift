@@ -12,8 +12,7 @@ extension RestoreRun {
         func compare() throws(RepositoryError) {
             try cancellation.check()
             let place = step.imageOffset + UInt64(group.start - step.bandRange.lowerBound)
-            guard try imaging({ () throws(ImageError) in try target.holds(place, group.byteCount, buffer) }) else { return }
-            var position = 0
+            guard var position = try imaging({ () throws(ImageError) in try target.read(place..<place + UInt64(group.byteCount), into: buffer) }) else { return }
             for number in group.entries {
                 let bytes = unsafe UnsafeRawBufferPointer(start: buffer.base + position, count: Int(map.entries[number].byteCount))
                 if unsafe member.fingerprint(bytes) == map.entries[number].fingerprint { held.insert(number) }
@@ -24,8 +23,8 @@ extension RestoreRun {
         for (number, entry) in map.entries.enumerated() {
             let range = position..<position + Int(entry.byteCount)
             position = range.upperBound
-            let isWhole = entry.kind == .data && range.clamped(to: step.bandRange) == range && range.count <= buffer.byteCapacity
-            if !group.isEmpty, !isWhole || group.byteCount + range.count > buffer.byteCapacity {
+            let isWhole = entry.kind == .data && range.clamped(to: step.bandRange) == range && range.count <= RestoreTarget.pieceByteCount
+            if !group.isEmpty, !isWhole || group.byteCount + range.count > RestoreTarget.pieceByteCount {
                 try compare()
                 group = EntryRun()
             }

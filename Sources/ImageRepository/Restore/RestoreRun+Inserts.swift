@@ -32,7 +32,7 @@ extension RestoreRun {
         while position < insert.reader.byteCount {
             try cancellation.check()
             let extent = try imaging { () throws(ImageError) in try insert.reader.extent(at: position) }
-            let end = min(extent.end, position + UInt64(Buffers.compareByteCount))
+            let end = min(extent.end, position + UInt64(RestoreTarget.pieceByteCount))
             try body(position..<end, extent.kind)
             progress.doneByteCount.add(end - position, ordering: .relaxed)
             position = end

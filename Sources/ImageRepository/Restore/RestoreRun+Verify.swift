@@ -18,7 +18,7 @@ extension RestoreRun {
                 var position = part.range.lowerBound
                 while position < part.range.upperBound {
                     try cancellation.check()
-                    let count = min(UInt64(buffers.compare.byteCapacity), part.range.upperBound - position)
+                    let count = min(UInt64(RestoreTarget.pieceByteCount), part.range.upperBound - position)
                     let start = map == nil ? 0 : step.bandRange.lowerBound + Int(position)
                     if map == nil { buffers.band.zero(0..<Int(count)) }
                     let place = step.imageOffset + position
@@ -33,7 +33,7 @@ extension RestoreRun {
         for sectors in label {
             let expected = AlignedBuffer(byteCapacity: sectors.bytes.count)
             layLabel(over: sectors.range, expected, at: 0)
-            try unsafe compare(expected.base, sectors.range, AlignedBuffer(byteCapacity: sectors.bytes.count))
+            try unsafe compare(expected.base, sectors.range, AlignedBuffer(byteCapacity: sectors.bytes.count + 2 * AlignedBuffer.alignment))
         }
     }
 
@@ -52,14 +52,12 @@ extension RestoreRun {
     /// - Parameter place: no longer than the buffer.
     func compare(_ expected: UnsafeRawPointer, _ place: Range<UInt64>, _ buffer: AlignedBuffer) throws(RepositoryError) {
         let count = Int(place.upperBound - place.lowerBound)
+        var start: Int? = 0
         if target.writer.isHole(place) {
             buffer.zero(0..<count)
         } else {
-            let read = try imaging { () throws(ImageError) in
-                try buffer.withMutableBytes(in: 0..<count) { bytes throws(ImageError) in try target.writer.read(at: place.lowerBound, into: &bytes) }
-            }
-            guard read == count else { throw .verificationFailed(target: targetName, offset: place.lowerBound) }
+            start = try imaging { () throws(ImageError) in try target.readBlocks(of: place, into: buffer) }
         }
-        guard unsafe memcmp(buffer.base, expected, count) == 0 else { throw .verificationFailed(target: targetName, offset: place.lowerBound) }
+        guard let start, unsafe memcmp(buffer.base + start, expected, count) == 0 else { throw .verificationFailed(target: targetName, offset: place.lowerBound) }
     }
 }

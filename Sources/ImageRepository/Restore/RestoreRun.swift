@@ -28,10 +28,9 @@ struct RestoreRun: Sendable {
 
     /// A worker's memory.
     struct Buffers: Sendable {
-        static let compareByteCount = 1 << 20
-
         let band = AlignedBuffer(byteCapacity: FormatLimits.bandByteCount)
-        let compare = AlignedBuffer(byteCapacity: compareByteCount)
+        /// With room for the rest of the first and the last block.
+        let compare = AlignedBuffer(byteCapacity: RestoreTarget.pieceByteCount + 2 * AlignedBuffer.alignment)
     }
 
     /// Returns the ranges that were unreadable when the snapshot was made.

@@ -6,7 +6,7 @@ import Synchronization
 /// Writes bands to a target: only what differs, if the target holds something already; in order, if it must.
 final class RestoreTarget: Sendable {
     /// Compared and written at once.
-    private static let pieceByteCount = 1 << 20
+    static let pieceByteCount = 1 << 20
     /// Written at least: what devices and file systems write anyway.
     private static let blockByteCount = 4096
 
@@ -29,8 +29,8 @@ final class RestoreTarget: Sendable {
         while position < range.upperBound {
             let piece = position..<min(position + RestoreTarget.pieceByteCount, range.upperBound)
             let place = offset + UInt64(position - range.lowerBound)
-            if try holds(place, piece.count, compare) {
-                for part in unsafe RestoreTarget.differences(compare.base, buffer.base + piece.lowerBound, piece.count, place) {
+            if let start = try read(place..<place + UInt64(piece.count), into: compare) {
+                for part in unsafe RestoreTarget.differences(compare.base + start, buffer.base + piece.lowerBound, piece.count, place) {
                     try put(buffer, piece.lowerBound + part.lowerBound..<piece.lowerBound + part.upperBound, at: place + UInt64(part.lowerBound))
                 }
             } else {
@@ -62,22 +62,35 @@ final class RestoreTarget: Sendable {
         while position < byteCount {
             let count = Int(min(UInt64(RestoreTarget.pieceByteCount), byteCount - position))
             let place = offset + position
-            if !writer.isHole(place..<place + UInt64(count)), try !holds(place, count, compare) || !compare.isZero(0..<count) { try zero(place, UInt64(count)) }
+            if try !isZero(place..<place + UInt64(count), compare) { try zero(place, UInt64(count)) }
             position += UInt64(count)
         }
     }
 
-    /// Whether the target holds that many bytes there; they are in `compare` then.
-    func holds(_ offset: UInt64, _ byteCount: Int, _ compare: AlignedBuffer) throws(ImageError) -> Bool {
-        do throws(ImageError) {
-            return try compare.withMutableBytes(in: 0..<byteCount) { bytes throws(ImageError) in
-                try writer.read(at: offset, into: &bytes)
-            } == byteCount
-        } catch {
-            // What a target cannot read is written.
-            if case .unreadable = error { return false }
+    private func isZero(_ place: Range<UInt64>, _ compare: AlignedBuffer) throws(ImageError) -> Bool {
+        if writer.isHole(place) { return true }
+        guard let start = try read(place, into: compare) else { return false }
+        return compare.isZero(start..<start + Int(place.upperBound - place.lowerBound))
+    }
+
+    /// Reads what the target holds, in whole blocks; nil where it ends before, or cannot be read: that is written.
+    ///
+    /// - Parameter place: at most as long as the buffer, less two blocks.
+    /// - Returns: where in the buffer it begins.
+    func read(_ place: Range<UInt64>, into buffer: AlignedBuffer) throws(ImageError) -> Int? {
+        do throws(ImageError) { return try readBlocks(of: place, into: buffer) } catch {
+            if case .unreadable = error { return nil }
             throw error
         }
+    }
+
+    /// The same, but that what cannot be read is an error.
+    func readBlocks(of place: Range<UInt64>, into buffer: AlignedBuffer) throws(ImageError) -> Int? {
+        let block = UInt64(RestoreTarget.blockByteCount)
+        let first = place.lowerBound / block * block
+        let end = (place.upperBound + block - 1) / block * block
+        let count = try buffer.withMutableBytes(in: 0..<Int(end - first)) { bytes throws(ImageError) in try writer.read(at: first, into: &bytes) }
+        return count >= Int(place.upperBound - first) ? Int(place.lowerBound - first) : nil
     }
 
     private func put(_ buffer: AlignedBuffer, _ range: Range<Int>, at offset: UInt64) throws(ImageError) {
