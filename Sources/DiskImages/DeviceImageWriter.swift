@@ -95,6 +95,24 @@ public final class DeviceImageWriter: ImageWriter {
         }
     }
 
+    /// In pieces, as `writeZeros`. Blocks that are not whole are left as they are.
+    public func discard(at offset: UInt64, byteCount: UInt64) throws(ImageError) -> Bool {
+        try requireWithin(offset, byteCount)
+        let mask = DeviceImageWriter.alignment - 1
+        var position = (offset + mask) & ~mask
+        let end = (offset + byteCount) & ~mask
+        while position < end {
+            let pieceByteCount = min(DeviceImageWriter.zeroPieceByteCount, end - position)
+            guard holdfast_device_discard(file.number, position, pieceByteCount) == 0 else {
+                let error = SystemError.last
+                guard [EOPNOTSUPP, ENOTTY, EINVAL].contains(error.number) else { throw error.image(path, "discarding") }
+                return false
+            }
+            position += pieceByteCount
+        }
+        return true
+    }
+
     private func zeroOut(at offset: UInt64, byteCount: UInt64) throws(SystemError) {
         if zeroesOut.load(ordering: .relaxed) {
             if holdfast_device_zero_out(file.number, offset, byteCount) == 0 { return }

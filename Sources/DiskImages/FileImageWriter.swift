@@ -65,14 +65,19 @@ public final class FileImageWriter: ImageWriter {
         do throws(SystemError) { try file.write(bytes, at: offset, direct: direct) } catch { throw error.image(path, "write") }
     }
 
+    /// Makes a hole, where the file system has such.
+    public func discard(at offset: UInt64, byteCount: UInt64) throws(ImageError) -> Bool {
+        guard byteCount > 0, punchesHoles.load(ordering: .relaxed) else { return false }
+        if holdfast_punch_hole(file.number, offset, byteCount) == 0 { return true }
+        let error = SystemError.last
+        guard [EOPNOTSUPP, ENOSYS, EINVAL, EPERM].contains(error.number) else { throw error.image(path, "punching a hole") }
+        punchesHoles.store(false, ordering: .relaxed)
+        return false
+    }
+
     public func writeZeros(at offset: UInt64, byteCount: UInt64) throws(ImageError) {
         if byteCount == 0 { return }
-        if punchesHoles.load(ordering: .relaxed) {
-            if holdfast_punch_hole(file.number, offset, byteCount) == 0 { return }
-            let error = SystemError.last
-            guard [EOPNOTSUPP, ENOSYS, EINVAL, EPERM].contains(error.number) else { throw error.image(path, "punching a hole") }
-            punchesHoles.store(false, ordering: .relaxed)
-        }
+        if try discard(at: offset, byteCount: byteCount) { return }
         do throws(SystemError) {
             try file.writeZeroBytes(at: offset, byteCount: byteCount)
         } catch {

@@ -16,6 +16,11 @@ public protocol ImageWriter: Sendable {
     /// Makes a range read as zeros, with holes or discards where that is known to give zeros.
     func writeZeros(at offset: UInt64, byteCount: UInt64) throws(ImageError)
 
+    /// Says that nobody needs what a range holds, so that the target may let go of it; what it reads as afterwards is not promised.
+    ///
+    /// - Returns: false where the target has no such thing, and the range is as it was.
+    func discard(at offset: UInt64, byteCount: UInt64) throws(ImageError) -> Bool
+
     /// Reads back what the target holds now; only for targets that are not ordered.
     func read(at offset: UInt64, into bytes: inout MutableSpan<UInt8>) throws(ImageError) -> Int
 
@@ -31,6 +36,8 @@ public protocol ImageWriter: Sendable {
 
 extension ImageWriter {
     public func isHole(_ range: Range<UInt64>) -> Bool { false }
+
+    public func discard(at offset: UInt64, byteCount: UInt64) throws(ImageError) -> Bool { false }
 
     /// What a device or stream took cannot be taken back.
     public func discardIncomplete() throws(ImageError) {}

@@ -2,12 +2,13 @@
 
 import shutil
 import subprocess
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from support.devices import mounted, run
-from support.images import MIB, make_image, make_sparse
+from support.devices import loop_device, mounted, run
+from support.images import MIB, allocated_byte_count, make_image, make_sparse
 from support.repository import Repository
 
 pytestmark = pytest.mark.root
@@ -89,6 +90,22 @@ def test_deleted_files_do_not_enter_the_repository(repository: Repository, tmp_p
     again = repository.run("backup", "--json", disk).require(0)
     assert again.of_type("summary")[0]["data_pack_count"] == 0
     repository.require_clean()
+
+
+@pytest.mark.parametrize("is_device", [False, True])
+def test_a_target_forgets_on_request_what_nobody_needs(repository: Repository, tmp_path: Path, is_device: bool) -> None:
+    disk = disk_with(tmp_path / "disk.img", "ext4", tmp_path / "mounted")
+    repository.run("backup", disk).require(0)
+    old = make_image(tmp_path / "old.img", START + PARTITION + MIB, 77)
+    with ExitStack() as stack:
+        target = stack.enter_context(loop_device(old)) if is_device else old
+        outcome = repository.run("restore", "latest", "--json", "--discard", "--verify", "--yes", target).require(0)
+    (summary,) = outcome.of_type("summary")
+    assert summary["discarded_byte_count"] >= 100 * MIB
+    assert allocated_byte_count(old) <= START + PARTITION + MIB - summary["discarded_byte_count"] + MIB
+    run("e2fsck", "-fn", partition_of(old, tmp_path / "back.partition"))
+    found, expected = (tree(partition_of(image, tmp_path / name), tmp_path / f"{name} mounted", "ext4") for image, name in ((old, "found"), (disk, "expected")))
+    assert found == expected
 
 
 def test_all_blocks_are_equal_in_every_bit_on_request(repository: Repository, tmp_path: Path) -> None:

@@ -52,6 +52,9 @@ struct RestoreCommand: Command {
     @Flag(name: .customLong("new-ids"), help: "Give the disk and its partitions new ids, so that it can stand beside the one it was read from.")
     var newIDs = false
 
+    @Flag(help: "Let a device or file that held something forget the ranges that nobody needs; otherwise they keep what they held.")
+    var discard = false
+
     @Flag(help: "Read the target back afterwards, and compare.")
     var verify = false
 
@@ -71,6 +74,7 @@ struct RestoreCommand: Command {
     func validate() throws {
         if (target == nil) == disks.isEmpty { throw ValidationError("Name one TARGET, or a --disk IMAGE=TARGET for each disk.") }
         if isStream, output.json { throw ValidationError("Standard output cannot take the image and JSON: restore to a file.") }
+        if isStream, discard { throw ValidationError("Standard output cannot forget anything: --discard needs a file or a device.") }
         if isStream, verify { throw ValidationError("Standard output cannot be read back: --verify needs a file or a device.") }
         if partition != nil, size != nil || newIDs || !resizes.isEmpty { throw ValidationError("--size, --resize and --new-ids are for whole disks.") }
         if isStream, size != nil || newIDs || !resizes.isEmpty {
@@ -117,6 +121,7 @@ struct RestoreCommand: Command {
             target: isStream ? nil : target, fitted: fitted,
             plan: isStream ? nil : try RestorePlan(target: target, image: image, fitted: fitted, snapshot: snapshot, repository: repository))
         job.options.verifies = verify
+        job.options.discards = discard
         job.options.threadCount = threads
         job.scratch = scratch
         return job

@@ -21,7 +21,7 @@ struct RestoreReporter {
         if isStream { console.note(line) } else { console.print(line) }
         console.print(json: [
             "type": "summary", "operation": "restore", "snapshot_id": .string(snapshot.hexadecimal), "image": .string(image), "target": .string(target), "image_byte_count": .count(report.imageByteCount),
-            "written_byte_count": .count(report.writtenByteCount), "verified": .bool(report.isVerified), "milliseconds": .count(milliseconds),
+            "written_byte_count": .count(report.writtenByteCount), "discarded_byte_count": report.discardedByteCount.map { .count($0) } ?? .null, "verified": .bool(report.isVerified), "milliseconds": .count(milliseconds),
             "unreadable": .array(
                 report.unreadable.map { ["offset": .count($0.lowerBound), "byte_count": .count($0.upperBound - $0.lowerBound)] }),
         ])

@@ -21,7 +21,7 @@ extension Repository {
         try demand(.full, to: "restore")
         if options.verifies, writer.isOrdered { throw .invalid("\(targetName): an output stream cannot be read back; restore without verifying") }
         try options.fitted?.requireWhole()
-        let target = RestoreTarget(writer)
+        let target = RestoreTarget(writer, discards: options.discards)
         let byteCount = options.fitted?.byteCount ?? image.byteCount
         let makeRun = { () throws(RepositoryError) -> RestoreRun in
             RestoreRun(
@@ -53,7 +53,7 @@ extension Repository {
             try imaging { () throws(ImageError) in try writer.finish() }
             return RestoreReport(
                 imageByteCount: byteCount, writtenByteCount: run.target.writtenByteCount.load(ordering: .relaxed),
-                unreadable: unreadable, isVerified: options.verifies ? try verified(run) : false)
+                discardedByteCount: run.target.discardedByteCount, unreadable: unreadable, isVerified: options.verifies ? try verified(run) : false)
         } catch {
             // The error that stopped the restore is the one to tell.
             do throws(ImageError) { try writer.discardIncomplete() } catch {}

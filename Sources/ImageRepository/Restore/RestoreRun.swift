@@ -69,7 +69,7 @@ struct RestoreRun: Sendable {
                 let start = step.bandRange.lowerBound + Int(part.range.lowerBound)
                 try target.write(buffers.band, start..<start + Int(byteCount), at: place, compare: buffers.compare)
             case .held: continue
-            case .unused where !target.writer.isOrdered: continue
+            case .unused where !target.writer.isOrdered: try target.discard(at: place, byteCount: byteCount)
             case .zeros, .unused: try target.writeZeros(at: place, byteCount: byteCount, compare: buffers.compare)
             }
         }

@@ -13,14 +13,31 @@ final class RestoreTarget: Sendable {
     let writer: any ImageWriter
     private let isBlank: Bool
     let writtenByteCount = Atomic<UInt64>(0)
+    private let discards: Atomic<Bool>
+    private let discarded = Atomic<UInt64>(0)
 
-    init(_ writer: any ImageWriter) {
+    /// - Parameter discards: whether the writer is to let go of what nobody needs.
+    init(_ writer: any ImageWriter, discards: Bool) {
         self.writer = writer
+        self.discards = Atomic(discards)
         isBlank = writer.isBlank
     }
 
     /// Whether the target holds something that may be what is to be written.
     var isWorthComparing: Bool { !writer.isOrdered && !isBlank }
+
+    /// Bytes that the target let go of; nil where it has no such thing, or was not asked to.
+    var discardedByteCount: UInt64? { discards.load(ordering: .relaxed) ? discarded.load(ordering: .relaxed) : nil }
+
+    /// What nobody needs is left as it is, unless the target is to let go of it.
+    func discard(at offset: UInt64, byteCount: UInt64) throws(ImageError) {
+        guard discards.load(ordering: .relaxed), !isBlank else { return }
+        if try writer.discard(at: offset, byteCount: byteCount) {
+            discarded.add(byteCount, ordering: .relaxed)
+        } else {
+            discards.store(false, ordering: .relaxed)
+        }
+    }
 
     /// Puts the bytes of `buffer` in `range`, which begin at `offset` in the image, onto the target.
     func write(_ buffer: AlignedBuffer, _ range: Range<Int>, at offset: UInt64, compare: AlignedBuffer) throws(ImageError) {
