@@ -3,6 +3,11 @@ package struct LabelSectors: Equatable, Sendable {
     package var offset: UInt64
     package var bytes: [UInt8]
 
+    package init(offset: UInt64, bytes: [UInt8]) {
+        self.offset = offset
+        self.bytes = bytes
+    }
+
     package var range: Range<UInt64> { offset..<offset + UInt64(bytes.count) }
 }
 

@@ -128,6 +128,23 @@ def test_partitions_behind_the_end_move_and_those_that_do_not_fit_are_refused_wi
     require_sound(target)
 
 
+@pytest.mark.parametrize("maker, at", [
+    (["mkfs.ntfs", "-q", "-Q", "-F", "--partition-start"], [28]), (["mkfs.vfat", "-F", "32", "-h"], [28, 6 * 512 + 28]), (["mkfs.vfat", "-F", "16", "-h"], [28])])
+def test_a_file_system_that_moves_is_told_where_it_is_now(repository: Repository, tmp_path: Path, maker: list[str], at: list[int]) -> None:
+    source = disk(tmp_path / "disk.img", "label: gpt\nsize=4M\nstart=40960, size=48M\n")
+    run(*maker, 40960, make_image(tmp_path / "partition", 48 * MIB))
+    overwrite(source, 40960 * 512, (tmp_path / "partition").read_bytes())
+    repository.run("backup", source).require(0)
+    repository.run("restore", "latest", "--size", 64 * MIB, "--verify", tmp_path / "target").require(0)
+    moved = table(tmp_path / "target")["partitions"][1]
+    expected = bytearray(content(source, table(source)["partitions"][1]))
+    for place in at:
+        assert expected[place : place + 4] == (40960).to_bytes(4, "little")
+        expected[place : place + 4] = moved["start"].to_bytes(4, "little")
+    found = content(tmp_path / "target", moved)
+    assert moved["start"] != 40960 and all(found[place : place + 512] == expected[place : place + 512] for place in (0, 6 * 512))
+
+
 def test_a_gpt_of_large_sectors_in_a_file_keeps_them(repository: Repository, tmp_path: Path) -> None:
     source = make_image(tmp_path / "disk.img", 64 * MIB)
     with loop_device(source, "--sector-size", "4096") as device:

@@ -114,7 +114,7 @@ struct RestoreCommand: Command {
             let part = try VolumeChoice.part(of: image, named: partition)
             (image, called) = (part.image, "\(part.name) of \(image.name)")
         }
-        let fitted = isStream || partition != nil ? nil : try DiskFitting(target: target, size: size, newIDs: newIDs, resizes: resizes).fit(image)
+        let fitted = isStream || partition != nil ? nil : try DiskFitting(target: target, size: size, newIDs: newIDs, resizes: resizes, repository: repository).fit(image)
         var job = RestoreJob(
             image: image, snapshot: snapshot.id,
             what: "\(called) of snapshot \(SnapshotText.short(snapshot.id)) (\(snapshot.manifest.host), \(TimeText.short(snapshot.manifest.startTime)))",

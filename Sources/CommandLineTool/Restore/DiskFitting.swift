@@ -11,6 +11,7 @@ struct DiskFitting {
     let size: UInt64?
     let newIDs: Bool
     let resizes: [ResizeRequest]
+    let repository: Repository
 
     /// Nil if the image goes to the target as it is.
     func fit(_ image: ImageRecord) throws(Failure) -> FittedImage? {
@@ -27,8 +28,11 @@ struct DiskFitting {
         options.hasNewIDs = newIDs
         for resize in resizes { options.resizes.append(try resize.resolved(in: image)) }
         guard options.byteCount != image.byteCount || options.sectorByteCount != image.logicalSectorByteCount || newIDs || !resizes.isEmpty else { return nil }
-        let fitted = try repositoryCall { () throws(RepositoryError) in try FittedImage(image, options) }
+        var fitted = try repositoryCall { () throws(RepositoryError) in try FittedImage(image, options) }
         for partition in fitted.partitions where partition.isResized { try DiskFitting.require(partition, of: image) }
+        if fitted.partitions.contains(where: \.hasMoved) {
+            try repositoryCall { () throws(RepositoryError) in try fitted.adaptBootSectors(try repository.reader(for: image), sectorByteCount: options.sectorByteCount) }
+        }
         return fitted
     }
 

@@ -63,7 +63,7 @@ public struct FittedImage: Sendable {
     /// Those that hold data, in the order in which they stand on the target.
     public let partitions: [Partition]
     /// Written behind all volumes; over what they have there.
-    package let label: [LabelSectors]
+    package private(set) var label: [LabelSectors]
     /// What stands on the target instead of a volume of the image.
     private(set) var inserts: [ImageInsert] = []
     private let gaps: [VolumePlacement]
@@ -93,6 +93,13 @@ public struct FittedImage: Sendable {
         return gaps + partitions.filter { !replaced.contains($0.new.lowerBound) }.map {
             VolumePlacement(volume: $0.volume, offset: $0.new.lowerBound, volumeOffset: 0, byteCount: min($0.volume.byteCount, $0.new.upperBound - $0.new.lowerBound))
         }
+    }
+
+    /// Tells file systems that moved where they are now, where they note it.
+    ///
+    /// - Parameter reader: the image, as it was on the source.
+    public mutating func adaptBootSectors(_ reader: any ImageReader, sectorByteCount: UInt32) throws(RepositoryError) {
+        label += try imaging { () throws(ImageError) in try MovedBootSectors.sectors(partitions, of: reader, sectorByteCount: sectorByteCount) }
     }
 
     /// Whether each partition that became smaller is replaced by what fits there.
