@@ -10,9 +10,10 @@ package enum DiskInspection {
     /// - Parameters:
     ///   - program: path of `holdfast-inspect`.
     ///   - image: what it is to look at.
+    ///   - skipsPageFiles: whether page files and images of hibernated systems count as unused.
     /// - Throws: `.incomplete` if it cannot be started, fails, takes too long, or answers what cannot be.
-    package static func answer(of program: String, about image: FileImageReader) throws(ImageError) -> InspectionAnswer {
-        let arguments = [program, "--descriptor", "3", "--sector-size", "\(image.identity.logicalSectorByteCount)"]
+    package static func answer(of program: String, about image: FileImageReader, skipsPageFiles: Bool = false) throws(ImageError) -> InspectionAnswer {
+        let arguments = [program, "--descriptor", "3", "--sector-size", "\(image.identity.logicalSectorByteCount)"] + (skipsPageFiles ? ["--skip-page-files"] : [])
         let process: ChildProcess
         do throws(SystemError) { process = try image.withDescriptor { file throws(SystemError) in try ChildProcess(arguments: arguments, inheriting: (file, 3)) } } catch {
             throw error.image(program, "start")

@@ -4,10 +4,12 @@ import DiskLayout
 struct DiskInspection {
     private let source: SourceWindow
     private let sectorByteCount: UInt32
+    private let skipsPageFiles: Bool
     private var warnings: [InspectionAnswer.Warning] = []
 
-    init(source: SourceWindow, sectorByteCount: UInt32) {
+    init(source: SourceWindow, sectorByteCount: UInt32, skipsPageFiles: Bool) {
         self.source = source
+        self.skipsPageFiles = skipsPageFiles
         self.sectorByteCount = sectorByteCount
     }
 
@@ -113,7 +115,7 @@ struct DiskInspection {
     /// Nil where nothing is known to be free.
     private mutating func freeMap(of window: SourceWindow, holding description: FileSystemDescription, volume: Int) -> FreeMap? {
         do throws(InspectionFailure) {
-            guard let found = try FreeSpace.find(in: window, type: description.type) else { return nil }
+            guard let found = try FreeSpace.find(in: window, type: description.type, skipsPageFiles: skipsPageFiles) else { return nil }
             try require(!hasOwnLabel(window, description), "there is a partition table in it")
             for text in found.warnings.prefix(100) { warn(volume, text) }
             return found.map

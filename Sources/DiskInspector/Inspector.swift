@@ -25,7 +25,7 @@ struct Inspector {
             return 74
         }
         let source = SourceWindow(descriptor: Sandbox.source, byteCount: arguments.byteCount ?? available)
-        let answer = DiskInspection(source: source, sectorByteCount: arguments.sectorByteCount).run(isWhole: arguments.isWhole)
+        let answer = DiskInspection(source: source, sectorByteCount: arguments.sectorByteCount, skipsPageFiles: arguments.skipsPageFiles).run(isWhole: arguments.isWhole)
         guard write(answer.encoded, to: STDOUT_FILENO) else {
             complain("the answer cannot be written")
             return 74

@@ -12,6 +12,8 @@ struct InspectorArguments: Equatable {
     var memoryByteCount: UInt64 = 1 << 30
     /// Not to look for partitions.
     var isWhole = false
+    /// Page files, and images of hibernated systems, count as unused.
+    var skipsPageFiles = false
     var isSelfTest = false
 
     init(_ words: some Sequence<String>) throws(Failure) {
@@ -20,6 +22,7 @@ struct InspectorArguments: Equatable {
         while let word = words.next() {
             switch word {
             case "--whole": isWhole = true
+            case "--skip-page-files": skipsPageFiles = true
             case "--self-test": isSelfTest = true
             case "--descriptor", "--sector-size", "--byte-count", "--cpu-seconds", "--memory-mib":
                 guard let text = words.next(), let number = UInt64(text), number <= 1 << 56 else { throw .usage("\(word) needs a number") }

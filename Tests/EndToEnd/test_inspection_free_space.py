@@ -13,7 +13,7 @@ import pytest
 from support.devices import loop_device, run
 from support.file_systems import EXFATS, EXT, FATS, NTFS, XFS, FileSystem, Tree, attached, churn, copy, ext, xfs
 from support.images import KIB, MIB, make_sparse, overwrite, random_bytes
-from support.inspector import Answer, Volume, inspect, overwrite_free
+from support.inspector import UNIT, Answer, Volume, inspect, overwrite_free
 
 pytestmark = pytest.mark.root
 TABLE = [*EXT, *FATS, *EXFATS, *NTFS, *XFS]
@@ -404,6 +404,14 @@ def test_a_hibernated_system_is_used(tmp_path: Path) -> None:
         assert inspect(image).volume().free is None
 
 
+def test_a_hibernated_system_is_left_out_on_request(tmp_path: Path) -> None:
+    image = make_sparse(tmp_path / "disk.img", 64 * MIB, {})
+    run("mkswap", "--pagesize", 4096, image)
+    expected = inspect(image).volume().free
+    overwrite(image, 4086, b"S1SUSPEND\0")
+    assert expected and inspect(image, "--skip-page-files").volume().free == expected
+
+
 @pytest.mark.parametrize(("type_name", "usage", "command"), [
     ("btrfs", "filesystem", ["mkfs.btrfs", "-q", "-f"]),
     ("crypto_LUKS", "crypto", ["cryptsetup", "-q", "luksFormat", "--pbkdf-memory", "32", "--pbkdf-force-iterations", "4", "--key-file", "/etc/passwd"]),
@@ -502,6 +510,23 @@ def test_an_ntfs_with_a_hibernated_system_is_used(tmp_path: Path, others: int) -
             require_used(inspect(image), "hibernated")
         else:
             assert inspect(image).volume().free
+
+
+def test_page_files_are_left_out_on_request_and_nothing_else(tmp_path: Path) -> None:
+    system = NTFS[0]
+    image = system.create(tmp_path / "disk.img")
+    with attached(image, tmp_path / "mounted", "ntfs") as folder:
+        churn(folder, 31)
+        (folder / "PageFile.sys").write_bytes(os.urandom(20 * MIB))
+        (folder / "swapfile.sys").write_bytes(os.urandom(2 * MIB))
+        (folder / "pagefile.system").write_bytes(os.urandom(MIB))
+        (folder / "folder 31 0" / "pagefile.sys").write_bytes(os.urandom(MIB))
+    expected = system.tree(image, tmp_path / "read")
+    usual, less = inspect(image).volume(), inspect(image, "--skip-page-files").volume()
+    assert 0 <= 22 * MIB - (less.free_byte_count - usual.free_byte_count) <= 16 * UNIT
+    overwrite_free(image, less)
+    found = system.tree(image, tmp_path / "read")
+    assert {path for path in expected if found[path] != expected[path]} == {"PageFile.sys", "swapfile.sys"}
 
 
 def test_the_last_sector_of_an_ntfs_is_never_free(tmp_path: Path) -> None:

@@ -135,3 +135,17 @@ def test_an_inspector_that_fails_or_lies_costs_nothing_but_room(repository: Repo
     poor = repository.using(repository.program.at_binary(alone / "holdfast"))
     assert "all blocks are backed up" in poor.run("backup", disk).require(0).errors
     repository.require_equal("latest", disk, tmp_path / "back.img")
+
+
+def test_page_files_are_left_out_on_request(repository: Repository, tmp_path: Path) -> None:
+    image = make_sparse(tmp_path / "disk.img", 96 * MIB, {})
+    run(*FILE_SYSTEMS["ntfs"][0], image)
+    with mounted(image, tmp_path / "mounted", "-t", "ntfs-3g", "-o", "loop"):
+        make_image(tmp_path / "mounted" / "pagefile.sys", 40 * MIB, 8)
+        make_image(tmp_path / "mounted" / "kept", MIB, 9)
+    assert "--skip-page-files" in repository.run("backup", "--all-blocks", "--skip-page-files", image).require(64).errors
+    (left, all_of_it) = (repository.backup(*options, image)["snapshot"]["counters"]["read_byte_count"] for options in (["--skip-page-files"], []))
+    assert left <= 12 * MIB and all_of_it >= 41 * MIB
+    repository.run("restore", f"{repository.snapshot_ids()[0]}", tmp_path / "back.img").require(0)
+    files = tree(tmp_path / "back.img", tmp_path / "found", "ntfs")
+    assert files["kept"] == tree(image, tmp_path / "expected", "ntfs")["kept"] and files["pagefile.sys"] == bytes(40 * MIB)

@@ -55,6 +55,9 @@ struct BackupCommand: Command {
     @Flag(help: "Back up every block, also those that no file system uses: a restored disk is equal in every bit.")
     var allBlocks = false
 
+    @Flag(help: "Leave out what page files of Windows hold, and the memory of a hibernated Linux: a restored system starts anew.")
+    var skipPageFiles = false
+
     @Flag(help: "Recognise what is unchanged by its full id, not by a fingerprint.")
     var rehash = false
 
@@ -65,6 +68,7 @@ struct BackupCommand: Command {
         if imageName != nil, source.count + (streams.isGiven ? 1 : 0) != 1 { throw ValidationError("--image-name is for a single source.") }
         let names = tags + [imageName, host, streams.stdinName].compactMap { $0 }
         if names.contains(where: { $0.utf8.count > 1024 }) { throw ValidationError("Names and tags have at most 1024 bytes.") }
+        if allBlocks, skipPageFiles { throw ValidationError("--all-blocks backs up every block, and --skip-page-files leaves some out.") }
         if imageName == "" || host == "" || tags.contains("") { throw ValidationError("Names and tags must not be empty.") }
         if imageName != nil, streams.stdinName != nil { throw ValidationError("--stdin-name names the image already.") }
     }
@@ -73,7 +77,7 @@ struct BackupCommand: Command {
         // The machine is in use: others come first. Threads started later inherit this.
         _ = holdfast_idle_io_priority()
         // Sources first, so that a mistyped path costs nobody a password.
-        let opened = try BackupSources(paths: source, streams: streams, imageName: imageName, allBlocks: allBlocks)
+        let opened = try BackupSources(paths: source, streams: streams, imageName: imageName, allBlocks: allBlocks, skipsPageFiles: skipPageFiles)
         for warning in opened.warnings { console.warn(warning) }
         let repository = try repository.open(console)
         let options = try backupOptions(repository)

@@ -10,7 +10,7 @@ struct BackupSources {
     /// Ends what waits for input; for when the backup is asked to stop.
     private(set) var stop: @Sendable () -> Void = {}
 
-    init(paths: [String], streams: StreamOptions, imageName: String?, allBlocks: Bool) throws(Failure) {
+    init(paths: [String], streams: StreamOptions, imageName: String?, allBlocks: Bool, skipsPageFiles: Bool) throws(Failure) {
         for path in paths {
             guard path != "-" else { throw Failure("for standard input, give --stdin-name and a name for the image instead of “-”", status: .usage) }
             let reader = try imageCall { () throws(ImageError) in try FileImageReader(path: path) }
@@ -19,7 +19,7 @@ struct BackupSources {
             }
             var identity = reader.identity
             if let imageName { identity.imageName = imageName }
-            let layout = allBlocks ? nil : InspectorProgram.layout(of: reader) { warnings.append($0) }
+            let layout = allBlocks ? nil : InspectorProgram.layout(of: reader, skipsPageFiles: skipsPageFiles) { warnings.append($0) }
             try add(BackupSource(reader, identity: identity, layout: layout))
         }
         if let command = streams.stdinCommand {

@@ -8,14 +8,14 @@ enum InspectorProgram {
     static let name = "holdfast-inspect"
 
     /// Nil where that program is not there, or has no answer that can be believed: then all blocks count as used.
-    static func layout(of reader: FileImageReader, warn: (String) -> Void) -> SourceLayout? {
+    static func layout(of reader: FileImageReader, skipsPageFiles: Bool, warn: (String) -> Void) -> SourceLayout? {
         let path = reader.identity.path
         guard let program else {
             warn("\(path): all blocks are backed up, also those not in use: \(name) is not beside this program")
             return nil
         }
         do throws(ImageError) {
-            let answer = try DiskInspection.answer(of: program, about: reader)
+            let answer = try DiskInspection.answer(of: program, about: reader, skipsPageFiles: skipsPageFiles)
             for warning in answer.warnings { warn("\(path): \(place(warning.volume, answer.layout))\(Printable.text(warning.text))") }
             return SourceLayout(answer)
         } catch {

@@ -4,12 +4,24 @@ import DiskLayout
 struct NTFSFreeSpace {
     private let ntfs: NTFSVolume
 
-    static func find(in volume: SourceWindow) throws(InspectionFailure) -> FreeSpace {
+    static func find(in volume: SourceWindow, skipsPageFiles: Bool) throws(InspectionFailure) -> FreeSpace {
         let search = NTFSFreeSpace(ntfs: try NTFSVolume(volume))
         try search.requireClean()
         try search.requireLogClean()
         try search.requireNotHibernated()
-        return FreeSpace(map: try search.search())
+        return FreeSpace(map: try search.search(besides: skipsPageFiles ? try search.pageFiles() : []))
+    }
+
+    /// What Windows makes anew when it starts: page files, and the place for a hibernated system, which is empty here. In order of their places.
+    private func pageFiles() throws(InspectionFailure) -> [Range<UInt64>] {
+        var ranges: [Range<UInt64>] = []
+        for name in ["pagefile.sys", "swapfile.sys", "hiberfil.sys"] {
+            guard let number = try ntfs.fileInRoot(name), let data = try ntfs.file(number).attribute(NTFSAttribute.data), try !data.isResident, try data.isPlain else { continue }
+            for run in try data.runs(clusterCount: ntfs.clusterCount) {
+                if let start = run.start { ranges.append(start * ntfs.clusterByteCount..<(start + run.count) * ntfs.clusterByteCount) }
+            }
+        }
+        return ranges.sorted { $0.lowerBound < $1.lowerBound }
     }
 
     private func requireClean() throws(InspectionFailure) {
@@ -60,7 +72,8 @@ struct NTFSFreeSpace {
         try require(head.bytes.allSatisfy { $0 == 0 }, "it holds a hibernated system, or one that was shut down for a fast start")
     }
 
-    private func search() throws(InspectionFailure) -> FreeMap {
+    /// - Parameter others: what is unused besides, in order. Where the bitmap has it as free, nothing is believed.
+    private func search(besides others: [Range<UInt64>]) throws(InspectionFailure) -> FreeMap {
         let data = try ntfs.attribute(NTFSAttribute.data, of: NTFSVolume.Number.bitmap)
         let byteCounts = try data.byteCounts()
         let byteCount = (ntfs.clusterCount + 7) / 8
@@ -68,16 +81,25 @@ struct NTFSFreeSpace {
         let runs = try data.runs(clusterCount: ntfs.clusterCount)
         try require(runs.allSatisfy { $0.start != nil }, "its bitmap has holes")
         var builder = FreeMapBuilder(volumeByteCount: ntfs.volume.byteCount)
+        var others = others[...]
+        func addOthers(below end: UInt64) throws(InspectionFailure) {
+            while let other = others.first, other.lowerBound < end {
+                try require(builder.add(other), "its page files lie where nothing is in use")
+                others.removeFirst()
+            }
+        }
         var done: UInt64 = 0
         while done < ntfs.clusterCount {
             let bitCount = Int(min(8 << 20, ntfs.clusterCount - done))
             let bits = try ntfs.read(runs, at: done / 8, byteCount: (bitCount + 7) / 8)
             for run in BitmapRuns.clear(in: bits.bytes.span, bitCount: bitCount) {
                 let range = (done + UInt64(run.lowerBound)) * ntfs.clusterByteCount..<(done + UInt64(run.upperBound)) * ntfs.clusterByteCount
+                try addOthers(below: range.lowerBound)
                 try require(builder.add(range), "its clusters lie behind its end")
             }
             done += UInt64(bitCount)
         }
+        try addOthers(below: .max)
         return builder.finish()
     }
 }
