@@ -48,6 +48,7 @@ let package = Package(
         .systemLibrary(name: "CBlkid", pkgConfig: "blkid", providers: [.apt(["libblkid-dev"])]),
         .target(name: "CLinux"),
         .target(name: "CInspectorSandbox"),
+        .target(name: "CProgramStart"),
 
         // The layers, each ignorant of those below it in this list.
         module("Bytes", ["CLinux"]),
@@ -65,7 +66,7 @@ let package = Package(
         .executableTarget(
             name: "CommandLineTool",
             dependencies: [
-                "Bytes", "Storage", "LocalStorage", "DiskLayout", "DiskImages", "ImageRepository", "RepositoryFormat", "Sealing", "CLinux",
+                "Bytes", "Storage", "LocalStorage", "DiskLayout", "DiskImages", "ImageRepository", "RepositoryFormat", "Sealing", "CLinux", "CProgramStart",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),

@@ -1,0 +1,2 @@
+// Nothing to call: what it does is done before the program begins.
+#pragma once
