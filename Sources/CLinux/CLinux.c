@@ -54,6 +54,8 @@ int holdfast_device_logical_sector(int descriptor, uint32_t *byte_count) { retur
 int holdfast_device_physical_sector(int descriptor, uint32_t *byte_count) { return ioctl(descriptor, BLKPBSZGET, byte_count); }
 int holdfast_device_flush_cache(int descriptor) { return ioctl(descriptor, BLKFLSBUF, 0); }
 
+int holdfast_device_reread_partitions(int descriptor) { return ioctl(descriptor, BLKRRPART); }
+
 int holdfast_device_discard(int descriptor, uint64_t offset, uint64_t byte_count) {
     uint64_t range[2] = {offset, byte_count};
     return ioctl(descriptor, BLKDISCARD, range);

@@ -140,6 +140,8 @@ public final class DeviceImageWriter: ImageWriter {
             guard error.number == EACCES || error.number == EPERM else { throw error.image(path, "flushing the cache") }
             _ = posix_fadvise(file.number, 0, 0, POSIX_FADV_DONTNEED)
         }
+        // The kernel still goes by the partitions that were there before. Where it cannot look again, as in a partition, nothing here depends on it.
+        _ = holdfast_device_reread_partitions(file.number)
     }
 
     /// The kernel would say "no space left", which is the wrong word for a device.

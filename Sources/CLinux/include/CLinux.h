@@ -29,6 +29,8 @@ int holdfast_device_byte_count(int descriptor, uint64_t *byte_count);
 int holdfast_device_logical_sector(int descriptor, uint32_t *byte_count);
 int holdfast_device_physical_sector(int descriptor, uint32_t *byte_count);
 int holdfast_device_flush_cache(int descriptor);
+// ioctl(2) BLKRRPART: the kernel reads the partition table again
+int holdfast_device_reread_partitions(int descriptor);
 // ioctl(2) BLKDISCARD, BLKZEROOUT over a byte range
 int holdfast_device_discard(int descriptor, uint64_t offset, uint64_t byte_count);
 int holdfast_device_zero_out(int descriptor, uint64_t offset, uint64_t byte_count);
