@@ -1,0 +1,156 @@
+"""A dead machine comes back: the programs of Tests/rescue in systems where nothing is installed, by the commands of Specs/guides/bare-metal.md."""
+
+import functools
+import http.server
+import os
+import re
+import shlex
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from support.bootable import DISK_MIB, PROOF, make_bootable, make_data_disk
+from support.comparing import folder_byte_count
+from support.devices import run
+from support.images import MIB, random_bytes
+from support.machine import BARE_SHELL, FIRMWARE, Machine, initramfs, kernel, needs_machine, started
+from support.program import Outcome, Program
+from support.repository import Repository
+
+PROJECT = Path(__file__).resolve().parents[2]
+RESCUE = PROJECT / ".build/rescue"
+GUIDE = PROJECT / "Specs/guides/bare-metal.md"
+DISK = os.environ.get("HOLDFAST_DISK")
+BOOT = os.environ.get("HOLDFAST_BOOT")
+LIVE = os.environ.get("HOLDFAST_LIVE")
+PASSWORD = "correct horse battery"
+
+needs_rescue = pytest.mark.skipif(not (RESCUE / "holdfast").is_file(), reason="Tests/rescue has not made the programs for a rescue system")
+
+
+def in_jail(jail: Path, *arguments: str, mount: str = "proc") -> Outcome:
+    """Runs the program where nothing is but itself, without a variable of the environment; with /proc, if that is to be mounted."""
+    into = [f"--mount-proc={jail}/proc"] if mount else []
+    command = ["unshare", "--mount", "--pid", "--fork", *into, "chroot", str(jail), "/holdfast", *arguments]
+    done = subprocess.run(command, capture_output=True, env={"PATH": os.environ["PATH"]}, timeout=120)
+    return Outcome(command, done.returncode, done.stdout, done.stderr.decode(errors="replace"))
+
+
+@pytest.fixture
+def jail(tmp_path: Path) -> Path:
+    folder = tmp_path / "jail"
+    for name in ("proc", "dev"):
+        (folder / name).mkdir(parents=True)
+    (folder / "dev/null").touch()
+    run("cp", RESCUE / "holdfast", RESCUE / "holdfast-inspect", folder)
+    return folder
+
+
+@needs_rescue
+@pytest.mark.root
+def test_they_need_no_library_and_no_file_of_the_system(jail: Path) -> None:
+    run("truncate", "-s", 48 * MIB, jail / "disk.img")
+    run("mke2fs", "-q", "-F", "-t", "ext4", "-d", GUIDE.parent, jail / "disk.img")
+    opening = ["-r", "/repository", "--key-file", "/full.key"]
+    in_jail(jail, "init", *opening, "--recovery-file", "/recovery", "--no-recovery-print").require(0)
+    backup = in_jail(jail, "backup", *opening, "/disk.img").require(0)
+    # The inspector looked into it: else a warning said that it did not.
+    assert backup.errors.count("warning") == 1 and "home folder" in backup.errors
+    assert "ext4" in in_jail(jail, "show", *opening, "latest").require(0).output
+    in_jail(jail, "restore", *opening, "--verify", "latest", "/restored.img").require(0)
+    in_jail(jail, "check", *opening, "--read-data").require(0)
+    assert run("e2fsck", "-fn", jail / "restored.img")
+    print("bytes:", {name: (RESCUE / name).stat().st_size for name in ("holdfast", "holdfast-inspect")})
+
+
+@needs_rescue
+@pytest.mark.root
+def test_without_proc_it_says_what_to_do(jail: Path) -> None:
+    outcome = in_jail(jail, "snapshots", mount="").require(1)
+    assert outcome.output == "" and "mount -t proc proc /proc" in outcome.errors
+
+
+def commands() -> list[str]:
+    """What the guide has typed at the console."""
+    blocks = re.findall(r"```console\n(.*?)```", GUIDE.read_text(), re.DOTALL)
+    return [line.removeprefix("# ") for block in blocks for line in block.splitlines()]
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[int]:
+    """A web server on this machine; its port."""
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=folder)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_port
+        server.shutdown()
+
+
+@contextmanager
+def rescue_shell(folder: Path, *disks: Path) -> Iterator[Machine]:
+    """A root shell in a network in which this machine is 192.168.1.10."""
+    network = ("-netdev", "user,id=net,net=192.168.1.0/24,host=192.168.1.10,dhcpstart=192.168.1.20", "-device", "virtio-net-pci,netdev=net")
+    (folder / "initrd").write_bytes(initramfs(BARE_SHELL))
+    boot = ("-kernel", kernel(), "-initrd", folder / "initrd", "-append", "console=ttyS0 quiet panic=-1")
+    # The least that the guide promises to be enough, and a processor without AES or AVX.
+    with started(*disks, options=(*boot, *network), memory_mib=512) as machine:
+        machine.wait_for("# ")
+        yield machine
+
+
+def names_of_disks(machine: Machine) -> dict[str, str]:
+    """What the machine calls the guide's disks: the new one has no partition yet, the other one has. The kernel finds them in any order."""
+    partitions = machine.run("until grep -o 'sd[ab]1' /proc/partitions; do sleep 1; done")
+    return {"sda": "sdb", "sdb": "sda"} if "\nsda1" in partitions else {"sda": "sda", "sdb": "sdb"}
+
+
+@needs_rescue
+@needs_machine
+def test_a_dead_machine_comes_back_by_the_commands_of_the_guide(holdfast: Program, tmp_path: Path) -> None:
+    source = make_bootable(tmp_path / "source.img", tmp_path / "parts")
+    files = tmp_path / "files"
+    files.mkdir()
+    repository = Repository.create(holdfast, files / "repository", files / "full.key")
+    (tmp_path / "password").write_text(PASSWORD)
+    (tmp_path / "password").chmod(0o600)
+    repository.run("key", "add", "--role", "full", "--new-password-file", tmp_path / "password").require(0)
+    repository.run("backup", source).require(0)
+    carried = make_data_disk(tmp_path / "carried.img", files, folder_byte_count(files) // MIB + 40)
+    # The new disk is larger, and was used before.
+    target = tmp_path / "target.img"
+    run("truncate", "-s", (DISK_MIB + 50) * MIB, target)
+    with target.open("r+b") as file:
+        file.seek(60 * MIB)
+        file.write(random_bytes(20 * MIB, 7))
+    said: dict[str, str] = {}
+    with served(RESCUE) as port, rescue_shell(tmp_path, target, carried) as machine:
+        names = names_of_disks(machine)
+
+        def at_this_machine(command: str) -> str:
+            command = re.sub("sd[ab]", lambda name: names[name[0]], command)
+            return command.replace("http://192.168.1.10/", f"http://192.168.1.10:{port}/")
+
+        for command in commands():
+            said[command] = machine.run(at_this_machine(command))
+        require_guide_said(said)
+        machine.run(at_this_machine("mount -o ro /dev/sdb1 /mnt && mount -o ro /dev/sda2 /tmp/root"))
+        # Whoever has no key file types the password; and a disk in use is not overwritten.
+        again = at_this_machine("env -u HOLDFAST_KEY_FILE ./holdfast restore --yes latest /dev/sda")
+        assert "it is in use" in machine.run(again, {"Password": PASSWORD}, status=1)
+        machine.type("poweroff -f")
+        machine.wait_for_end()
+    run("sfdisk", "--verify", target)
+    with started(target, options=("-drive", f"if=pflash,format=raw,readonly=on,file={FIRMWARE}")) as machine:
+        machine.wait_for(PROOF)
+
+
+def require_guide_said(said: dict[str, str]) -> None:
+    """The commands did what the guide has them for."""
+    [dry_run] = [text for command, text in said.items() if "--dry-run" in command]
+    [restore] = [text for command, text in said.items() if "--verify" in command]
+    assert "everything on it will be lost" in dry_run and "partition table is written anew" in dry_run
+    assert "read back and equal" in restore and "digests" in said["ls /tmp/root"]
