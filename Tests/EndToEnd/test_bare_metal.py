@@ -16,7 +16,7 @@ import pytest
 from support.bootable import DISK_MIB, PROOF, make_bootable, make_data_disk
 from support.comparing import folder_byte_count
 from support.devices import run
-from support.images import MIB, random_bytes
+from support.images import MIB, make_sparse, random_bytes
 from support.machine import BARE_SHELL, FIRMWARE, Machine, initramfs, kernel, needs_machine, started
 from support.program import Outcome, Program
 from support.repository import Repository
@@ -28,6 +28,8 @@ DISK = os.environ.get("HOLDFAST_DISK")
 BOOT = os.environ.get("HOLDFAST_BOOT")
 LIVE = os.environ.get("HOLDFAST_LIVE")
 PASSWORD = "correct horse battery"
+# In which this machine is 192.168.1.10.
+NETWORK = ("-netdev", "user,id=net,net=192.168.1.0/24,host=192.168.1.10", "-device", "virtio-net-pci,netdev=net")
 
 needs_rescue = pytest.mark.skipif(not (RESCUE / "holdfast").is_file(), reason="Tests/rescue has not made the programs for a rescue system")
 
@@ -74,6 +76,13 @@ def test_without_proc_it_says_what_to_do(jail: Path) -> None:
     assert outcome.output == "" and "mount -t proc proc /proc" in outcome.errors
 
 
+@needs_rescue
+def test_the_inspector_gives_up_its_rights_with_other_libraries_too() -> None:
+    with open("/dev/zero", "rb") as source:
+        done = subprocess.run([RESCUE / "holdfast-inspect", "--descriptor", "0", "--self-test"], stdin=source, capture_output=True, text=True)
+    assert done.returncode == 0 and "open: error 13" in done.stdout and "socket: error 1" in done.stdout
+
+
 def commands() -> list[str]:
     """What the guide has typed at the console."""
     blocks = re.findall(r"```console\n(.*?)```", GUIDE.read_text(), re.DOTALL)
@@ -91,66 +100,100 @@ def served(folder: Path) -> Iterator[int]:
 
 
 @contextmanager
-def rescue_shell(folder: Path, *disks: Path) -> Iterator[Machine]:
-    """A root shell in a network in which this machine is 192.168.1.10."""
-    network = ("-netdev", "user,id=net,net=192.168.1.0/24,host=192.168.1.10,dhcpstart=192.168.1.20", "-device", "virtio-net-pci,netdev=net")
+def bare_shell(folder: Path, *disks: Path) -> Iterator[Machine]:
+    """The least there is: 512 MiB of memory, a processor without AES and AVX, a static shell, and no file besides."""
     (folder / "initrd").write_bytes(initramfs(BARE_SHELL))
     boot = ("-kernel", kernel(), "-initrd", folder / "initrd", "-append", "console=ttyS0 quiet panic=-1")
-    # The least that the guide promises to be enough, and a processor without AES or AVX.
-    with started(*disks, options=(*boot, *network), memory_mib=512) as machine:
+    with started(*disks, options=(*boot, *NETWORK), memory_mib=512) as machine:
         machine.wait_for("# ")
         yield machine
 
 
-def names_of_disks(machine: Machine) -> dict[str, str]:
-    """What the machine calls the guide's disks: the new one has no partition yet, the other one has. The kernel finds them in any order."""
-    partitions = machine.run("until grep -o 'sd[ab]1' /proc/partitions; do sleep 1; done")
-    return {"sda": "sdb", "sdb": "sda"} if "\nsda1" in partitions else {"sda": "sda", "sdb": "sdb"}
+@contextmanager
+def live_system(*disks: Path) -> Iterator[Machine]:
+    """What support/make-live made."""
+    folder = Path(str(LIVE))
+    boot = ("-kernel", folder / "vmlinuz", "-initrd", folder / "initrd.img", "-append", "boot=live console=ttyS0 quiet panic=-1",
+            "-drive", f"if=virtio,format=raw,readonly=on,file={folder / 'medium.img'}")
+    with started(*disks, options=(*boot, *NETWORK)) as machine:
+        machine.wait_for("root@.*# ")
+        yield machine
+
+
+class Guide:
+    """Somebody who follows it, at a machine that has names of its own for disks and network."""
+
+    def __init__(self, machine: Machine, port: int) -> None:
+        self.machine, self.port = machine, port
+        # The new disk has no partition yet, the other one has; the kernel finds them in any order.
+        partitions = machine.run("until grep -o 'sd[ab]1' /proc/partitions; do sleep 1; done")
+        self.names = {"sda": "sdb", "sdb": "sda"} if "\nsda1" in partitions else {"sda": "sda", "sdb": "sdb"}
+        [self.names["eth0"]] = re.findall(r"^e\w+", machine.run("ls /sys/class/net"), re.MULTILINE)
+        self.said: dict[str, str] = {}
+
+    def translated(self, command: str) -> str:
+        command = re.sub("sd[ab]|eth0", lambda name: self.names[name[0]], command)
+        return command.replace("http://192.168.1.10/", f"http://192.168.1.10:{self.port}/")
+
+    def run(self, command: str, answers: dict[str, str] | None = None, status: int = 0) -> str:
+        return self.machine.run(self.translated(command), answers, status)
+
+    def follow(self) -> None:
+        """Types all of it, and sees that the commands did what the guide has them for."""
+        said = {command: self.run(command) for command in commands()}
+        [dry_run] = [text for command, text in said.items() if "--dry-run" in command]
+        [restore] = [text for command, text in said.items() if "--verify" in command]
+        assert "everything on it will be lost" in dry_run and "partition table is written anew" in dry_run
+        assert "read back and equal" in restore
+        assert re.search(self.names["sda"] + "2", said["cat /proc/partitions"])
+
+    def power_off(self) -> None:
+        self.machine.type("poweroff -f")
+        self.machine.wait_for_end()
+
+
+def carried_disk(files: Path, disk: Path) -> Path:
+    return make_data_disk(disk, files, folder_byte_count(files) * 11 // 10 // MIB + 40)
 
 
 @needs_rescue
 @needs_machine
 def test_a_dead_machine_comes_back_by_the_commands_of_the_guide(holdfast: Program, tmp_path: Path) -> None:
-    source = make_bootable(tmp_path / "source.img", tmp_path / "parts")
     files = tmp_path / "files"
     files.mkdir()
     repository = Repository.create(holdfast, files / "repository", files / "full.key")
     (tmp_path / "password").write_text(PASSWORD)
     (tmp_path / "password").chmod(0o600)
     repository.run("key", "add", "--role", "full", "--new-password-file", tmp_path / "password").require(0)
-    repository.run("backup", source).require(0)
-    carried = make_data_disk(tmp_path / "carried.img", files, folder_byte_count(files) // MIB + 40)
+    repository.run("backup", make_bootable(tmp_path / "source.img", tmp_path / "parts")).require(0)
+    carried = carried_disk(files, tmp_path / "carried.img")
     # The new disk is larger, and was used before.
-    target = tmp_path / "target.img"
-    run("truncate", "-s", (DISK_MIB + 50) * MIB, target)
-    with target.open("r+b") as file:
-        file.seek(60 * MIB)
-        file.write(random_bytes(20 * MIB, 7))
-    said: dict[str, str] = {}
-    with served(RESCUE) as port, rescue_shell(tmp_path, target, carried) as machine:
-        names = names_of_disks(machine)
-
-        def at_this_machine(command: str) -> str:
-            command = re.sub("sd[ab]", lambda name: names[name[0]], command)
-            return command.replace("http://192.168.1.10/", f"http://192.168.1.10:{port}/")
-
-        for command in commands():
-            said[command] = machine.run(at_this_machine(command))
-        require_guide_said(said)
-        machine.run(at_this_machine("mount -o ro /dev/sdb1 /mnt && mount -o ro /dev/sda2 /tmp/root"))
+    target = make_sparse(tmp_path / "target.img", (DISK_MIB + 50) * MIB, {60 * MIB: random_bytes(20 * MIB, 7)})
+    with served(RESCUE) as port, bare_shell(tmp_path, target, carried) as machine:
+        guide = Guide(machine, port)
+        guide.follow()
+        guide.run("mount -o ro /dev/sdb1 /mnt && mount -o ro /dev/sda2 /tmp/root")
         # Whoever has no key file types the password; and a disk in use is not overwritten.
-        again = at_this_machine("env -u HOLDFAST_KEY_FILE ./holdfast restore --yes latest /dev/sda")
-        assert "it is in use" in machine.run(again, {"Password": PASSWORD}, status=1)
-        machine.type("poweroff -f")
-        machine.wait_for_end()
+        again = "env -u HOLDFAST_KEY_FILE ./holdfast restore --yes latest /dev/sda"
+        assert "it is in use" in guide.run(again, {"Password": PASSWORD}, status=1)
+        guide.power_off()
     run("sfdisk", "--verify", target)
     with started(target, options=("-drive", f"if=pflash,format=raw,readonly=on,file={FIRMWARE}")) as machine:
         machine.wait_for(PROOF)
 
 
-def require_guide_said(said: dict[str, str]) -> None:
-    """The commands did what the guide has them for."""
-    [dry_run] = [text for command, text in said.items() if "--dry-run" in command]
-    [restore] = [text for command, text in said.items() if "--verify" in command]
-    assert "everything on it will be lost" in dry_run and "partition table is written anew" in dry_run
-    assert "read back and equal" in restore and "digests" in said["ls /tmp/root"]
+@needs_rescue
+@needs_machine
+@pytest.mark.skipif(None in (DISK, BOOT, LIVE), reason="HOLDFAST_DISK, HOLDFAST_BOOT and HOLDFAST_LIVE do not name a bootable disk, what boots it, and a live system")
+def test_a_whole_debian_comes_back_from_a_debian_live_system(holdfast: Program, tmp_path: Path) -> None:
+    source, files = Path(str(DISK)), tmp_path / "files"
+    files.mkdir()
+    Repository.create(holdfast, files / "repository", files / "full.key").run("backup", source).require(0)
+    target = make_sparse(tmp_path / "target.img", source.stat().st_size + 512 * MIB, {})
+    with served(RESCUE) as port, live_system(target, carried_disk(files, tmp_path / "carried.img")) as machine:
+        guide = Guide(machine, port)
+        guide.follow()
+        guide.power_off()
+    booted = subprocess.run([*shlex.split(str(BOOT)), str(target)], capture_output=True, text=True, timeout=600)
+    assert booted.returncode == 0, (booted.stdout + booted.stderr)[-4000:]
+    print(booted.stdout[-300:])

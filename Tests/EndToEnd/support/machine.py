@@ -19,12 +19,12 @@ PROJECT = Path(__file__).resolve().parents[3]
 # An unpacked kernel package of Debian: Tests/install --tests puts one there.
 KERNEL = Path(os.environ.get("HOLDFAST_KERNEL", PROJECT / ".build-kernel"))
 BUSYBOX = Path("/bin/busybox")
-FIRMWARE = Path("/usr/share/OVMF/OVMF_CODE.fd")
+FIRMWARE = min(Path("/usr/share/OVMF").glob("OVMF_CODE*.fd"), key=lambda path: len(path.name), default=Path("/usr/share/OVMF"))
 STUB = Path("/usr/lib/systemd/boot/efi/linuxx64.efi.stub")
-# Software emulation boots a kernel in some seconds, a whole Debian in half a minute; this is for machines with other work.
-PATIENCE_SECONDS = 120
+# Software emulation boots a kernel in some seconds, a whole Debian in a minute; this is for machines with other work.
+PATIENCE_SECONDS = 300
 
-missing = [str(path) for path in (BUSYBOX, FIRMWARE, STUB) if not path.exists()]
+missing = [str(path) for path in (BUSYBOX, FIRMWARE, STUB) if not path.is_file()]
 if not list(KERNEL.glob("boot/vmlinuz-*")):
     missing.append(f"{KERNEL}/boot/vmlinuz-*")
 if shutil.which("qemu-system-x86_64") is None:
@@ -106,7 +106,8 @@ class Machine:
         output = self.process.stdout
         assert output is not None
         while True:
-            text = bytes(self.log[self.read:]).decode(errors="replace").replace("\r", "")
+            # Without what moves the cursor.
+            text = re.sub(r"\x1b\[[?0-9;]*[A-Za-z]|\r", "", bytes(self.log[self.read:]).decode(errors="replace"))
             if found := re.search(pattern, text):
                 self.read = len(self.log)
                 return found
