@@ -147,13 +147,13 @@ def test_a_file_system_that_moves_is_told_where_it_is_now(repository: Repository
 
 def test_a_gpt_of_large_sectors_in_a_file_keeps_them(repository: Repository, tmp_path: Path) -> None:
     source = make_image(tmp_path / "disk.img", 64 * MIB)
-    with loop_device(source, "--sector-size", "4096") as device:
+    with loop_device(source, 4096) as device:
         done = subprocess.run(["sfdisk", "--quiet", device], input="label: gpt\nstart=256, size=4096, name=data\n", text=True, capture_output=True)
         assert done.returncode == 0, done.stderr
     repository.run("backup", source).require(0)
     target = tmp_path / "target.img"
     repository.run("restore", "latest", "--size", 80 * MIB, "--verify", target).require(0)
-    with loop_device(target, "--sector-size", "4096") as device:
+    with loop_device(target, 4096) as device:
         require_sound(device)
         assert run("sfdisk", "--json", device).count("lba") and table(device)["lastlba"] == 80 * MIB // 4096 - 6
     assert target.read_bytes()[256 * 4096 : 4352 * 4096] == source.read_bytes()[256 * 4096 : 4352 * 4096]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from support.devices import loop_device, run
-from support.file_systems import EXFATS, EXT, FATS, NTFS, XFS, FileSystem, Tree, attached, churn, copy, ext, xfs
+from support.file_systems import EXFATS, EXT, FATS, NTFS, XFS, FileSystem, Tree, attached, churn, commit, copy, ext, xfs
 from support.images import KIB, MIB, make_sparse, overwrite, random_bytes
 from support.inspector import UNIT, Answer, Volume, inspect, overwrite_free
 
@@ -76,14 +76,6 @@ JOURNALED = [
     ext("ext4 small journal", "-J", "size=4"),
     ext("ext4 1k small journal", "-b", "1024", "-J", "size=1"),
 ]
-
-
-def commit(folder: Path) -> None:
-    """Everything so far is in the journal, and nowhere else."""
-    descriptor = os.open(folder / "committed", os.O_CREAT | os.O_WRONLY)
-    os.write(descriptor, b"x" * 5000)
-    os.fsync(descriptor)
-    os.close(descriptor)
 
 
 def journal_is_pending(image: Path) -> bool:

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from support.devices import run
+from support.devices import loop_device, run
+from support.disks import close_circle, move_partition
 from support.images import MIB, make_sparse, overwrite
 from support.inspector import Answer, inspect
 
@@ -38,11 +39,8 @@ def as_disk(path: Path, sector_size: int) -> Iterator[Path]:
     if sector_size == 512:
         yield path
         return
-    device = run("losetup", "--find", "--show", "--sector-size", sector_size, path).strip()
-    try:
-        yield Path(device)
-    finally:
-        run("losetup", "--detach", device)
+    with loop_device(path, sector_size) as device:
+        yield device
 
 
 def partitioned(path: Path, script: str, byte_count: int = DISK, sector_size: int = 512) -> Path:
@@ -146,29 +144,16 @@ def test_a_gpt_that_cannot_be_believed_leaves_one_volume(tmp_path: Path) -> None
     require_whole(inspect(path), "no GPT that is sound")
 
 
-def crafted_gpt(path: Path, first: int, last: int) -> None:
-    """Puts a third partition's place somewhere else, with checksums that fit."""
-    data = bytearray(path.read_bytes())
-    struct.pack_into("<QQ", data, 1024 + 2 * 128 + 32, first, last)
-    struct.pack_into("<I", data, 512 + 88, zlib.crc32(data[1024:1024 + 128 * 128]))
-    struct.pack_into("<I", data, 512 + 16, 0)
-    struct.pack_into("<I", data, 512 + 16, zlib.crc32(data[512:512 + 92]))
-    path.write_bytes(data)
-
-
 @pytest.mark.parametrize(("first", "last"), [(2048, 4096), (100, 50), (0, 2**63), (2**64 - 1, 2**64 - 1), (5000, 5000)])
 def test_partitions_that_overlap_or_end_before_they_begin_leave_one_volume(tmp_path: Path, first: int, last: int) -> None:
     path = partitioned(tmp_path / "disk.img", GPT)
-    crafted_gpt(path, first, last)
+    move_partition(path, 3, first, last)
     require_whole(inspect(path), "the disk is taken as one volume")
 
 
 def test_tables_of_logical_partitions_that_go_round_in_circles_leave_one_volume(tmp_path: Path) -> None:
     path = partitioned(tmp_path / "disk.img", MBR)
-    first = sfdisk(path)["partitions"][1]["start"]
-    second = first + struct.unpack_from("<I", path.read_bytes(), first * 512 + 446 + 16 + 8)[0]
-    # From the second table to itself.
-    overwrite(path, second * 512 + 446 + 16, struct.pack("<8BII", 0, 0, 0, 0, 5, 0, 0, 0, second - first, 2048))
+    close_circle(path, sfdisk(path)["partitions"][1]["start"])
     require_whole(inspect(path), "do not end")
 
 

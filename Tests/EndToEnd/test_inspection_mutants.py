@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from support.devices import run
-from support.file_systems import EXFATS, FATS, NTFS, attached, churn, copy, ext, xfs
-from support.images import KIB, MIB, make_sparse
+from support.file_systems import EXFATS, FATS, NTFS, copy, ext, xfs
+from support.images import MIB, make_sparse
 from support.inspector import decode, inspector_binary, start
 
 pytestmark = pytest.mark.root
@@ -43,17 +43,7 @@ def filled(system: object) -> object:
 def in_use(system: object) -> object:
     """With a journal that is pending."""
     def make(folder: Path) -> Path:
-        image = system.create(folder / "disk.img")
-        with attached(image, folder / "mounted", system.type, "nodiscard") as mounted:
-            for number in range(3):
-                churn(mounted, number, count=20, byte_count_max=100 * KIB)
-                for path in (mounted / f"folder {number} 0").iterdir():
-                    path.unlink()
-                descriptor = os.open(mounted / "committed", os.O_CREAT | os.O_WRONLY)
-                os.write(descriptor, bytes(4000))
-                os.fsync(descriptor)
-                os.close(descriptor)
-            return copy(image, folder / "taken.img")
+        return system.copy_in_use(system.create(folder / "disk.img"), folder / "taken.img", folder / "mounted")
     return make
 
 

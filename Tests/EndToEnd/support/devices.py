@@ -13,8 +13,8 @@ def run(*command: object) -> str:
 
 
 @contextmanager
-def loop_device(backing: Path, *options: str) -> Iterator[Path]:
-    device = run("losetup", "--find", "--show", *options, backing).strip()
+def loop_device(backing: Path, sector_byte_count: int = 512) -> Iterator[Path]:
+    device = run("losetup", "--find", "--show", "--sector-size", sector_byte_count, backing).strip()
     try:
         yield Path(device)
     finally:

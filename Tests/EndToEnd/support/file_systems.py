@@ -1,10 +1,12 @@
 """Real file systems in image files: made, filled, mounted or read with the tools of their makers, and checked by them."""
 
+import errno
 import hashlib
 import os
 import random
 import re
 import shutil
+import stat
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from support.devices import loop_device, mounted, run
-from support.images import KIB, MIB
+from support.images import KIB, MIB, make_image
 
 Tree = dict[str, str]
 
@@ -54,12 +56,47 @@ def churn(folder: Path, seed: int, count: int = 40, byte_count_max: int = 2 * MI
             path.write_bytes(generator.randbytes(generator.randrange(100 * KIB)))
 
 
+def add_special_files(folder: Path) -> None:
+    """What only file systems of Unix have."""
+    path = folder / "special"
+    path.mkdir(mode=0o2750)
+    (path / "file").write_bytes(b"a file with an owner, a mode and attributes")
+    os.chown(path / "file", 1234, 5678)
+    (path / "file").chmod(0o4711)
+    os.setxattr(path / "file", "user.colour", b"red")
+    os.utime(path / "file", ns=(1, 1_000_000_001))
+    os.link(path / "file", path / "other name")
+    (path / "link").symlink_to("nowhere")
+    os.mkfifo(path / "pipe")
+    os.mknod(path / "device", stat.S_IFBLK | 0o600, os.makedev(7, 99))
+    with (path / "holes").open("wb") as file:
+        file.truncate(3 * MIB)
+        file.seek(MIB)
+        file.write(b"data between holes")
+
+
 def tree_of(folder: Path) -> Tree:
-    """Every file below, by its path; folders too."""
-    found = {}
-    for path in sorted(folder.rglob("*")):
-        found[str(path.relative_to(folder))] = digest(path.read_bytes()) if path.is_file() and not path.is_symlink() else "folder"
-    return found
+    """Every file below, by its path, with all that is told of it; folders too, without their times."""
+    return {str(path.relative_to(folder)): description(path) for path in sorted(folder.rglob("*"))}
+
+
+def description(path: Path) -> str:
+    status = path.lstat()
+    words = [stat.filemode(status.st_mode), status.st_uid, status.st_gid, status.st_nlink, status.st_rdev]
+    if path.is_symlink():
+        words += [os.readlink(path)]
+    elif path.is_file():
+        words += [status.st_mtime_ns, extended_attributes(path), digest(path.read_bytes())]
+    return " ".join(map(str, words))
+
+
+def extended_attributes(path: Path) -> dict[str, bytes]:
+    try:
+        return {name: os.getxattr(path, name) for name in os.listxattr(path)}
+    except OSError as error:
+        if error.errno != errno.ENOTSUP:
+            raise
+        return {}
 
 
 @dataclass(frozen=True)
@@ -82,17 +119,30 @@ class FileSystem:
 
     def create(self, image: Path, seed: int = 1) -> Path:
         """A file system on a disk that was used before: nothing is zero by chance."""
-        with image.open("wb") as file:
-            piece = random.Random(seed).randbytes(MIB)
-            for _ in range(self.byte_count // MIB):
-                file.write(piece)
-        run(*self.make, image)
+        run(*self.make, make_image(image, self.byte_count, seed))
         return image
 
     def fill(self, image: Path, work: Path, seed: int = 2) -> None:
         with attached(image, work, self.mount_type or self.type, *self.mount_options) as folder:
             churn(folder, seed)
             churn(folder, seed + 1)
+            if self.type in ("ext2", "ext3", "ext4", "xfs", "btrfs"):
+                add_special_files(folder)
+
+    def copy_in_use(self, image: Path, to: Path, work: Path) -> Path:
+        """A copy of a mounted file system, whose journal is pending."""
+        with attached(image, work, self.mount_type or self.type, *self.mount_options) as folder:
+            for number in range(10, 13):
+                churn(folder, number, count=20, byte_count_max=100 * KIB)
+                for path in (folder / f"folder {number} 0").iterdir():
+                    path.unlink()
+                commit(folder)
+            return copy(image, to)
+
+    def recover(self, image: Path, work: Path) -> None:
+        """Does what a mount does after a crash."""
+        with attached(image, work, self.mount_type or self.type, *self.mount_options):
+            pass
 
     def tree(self, image: Path, work: Path) -> Tree:
         with attached(image, work, self.mount_type or self.type, *self.read_options) as folder:
@@ -104,8 +154,13 @@ class FileSystem:
             return status.f_bfree * status.f_frsize
 
     def require_clean(self, image: Path) -> None:
+        status, report = self.checked(image)
+        assert status == 0, f"{self.check}: {report[-3000:]}"
+
+    def checked(self, image: Path) -> tuple[int, str]:
+        """What the checker ends with, and what it says; some do so in no order."""
         done = subprocess.run([*self.check, str(image)], capture_output=True, text=True)
-        assert done.returncode == 0, f"{self.check}: {done.stdout[-3000:]}{done.stderr[-1000:]}"
+        return done.returncode, "\n".join(sorted((done.stdout + done.stderr).splitlines()))
 
 
 @dataclass(frozen=True)
@@ -115,7 +170,7 @@ class FAT(FileSystem):
     def fill(self, image: Path, work: Path, seed: int = 2) -> None:
         work.mkdir(exist_ok=True)
         churn(work, seed)
-        run("mcopy", "-s", "-Q", "-i", image, *sorted(work.iterdir()), "::")
+        run("mcopy", "-s", "-Q", "-m", "-i", image, *sorted(work.iterdir()), "::")
         # Removed and written again, so that gaps remain.
         for number in range(0, 40, 3):
             subprocess.run(["mdel", "-i", image, f"::folder {seed} {number % 5}/file {number}"], capture_output=True)
@@ -124,7 +179,7 @@ class FAT(FileSystem):
     def tree(self, image: Path, work: Path) -> Tree:
         work.mkdir(exist_ok=True)
         if run("mdir", "-b", "-i", image, "::").strip():
-            run("mcopy", "-s", "-Q", "-n", "-i", image, "::*", work)
+            run("mcopy", "-s", "-Q", "-n", "-m", "-i", image, "::*", work)
         tree = tree_of(work)
         shutil.rmtree(work)
         return tree
@@ -142,7 +197,7 @@ EXT_CHECK = ["e2fsck", "-fn"]
 def ext(name: str, *options: str, type_name: str = "ext4", read_options: tuple[str, ...] = ("ro",), byte_count: int = 192 * MIB, share: float = 0.98) -> FileSystem:
     # Small ones would get blocks of 1024 bytes.
     options = options if "-b" in options else ("-b", "4096", *options)
-    return FileSystem(name, type_name, [f"mkfs.{type_name}", "-q", "-F", *options], EXT_CHECK, byte_count, mount_options=("nodiscard",), read_options=read_options, share=share,
+    return FileSystem(name, type_name, [f"mkfs.{type_name}", "-q", "-F", "-E", "nodiscard", *options], EXT_CHECK, byte_count, mount_options=("nodiscard",), read_options=read_options, share=share,
                       is_exact=options[options.index("-b") + 1] == "4096")
 
 
@@ -219,6 +274,32 @@ XFS = [
     xfs("XFS reverse mapping", "-m", "rmapbt=1,reflink=1"),
     xfs("XFS striped log", "-l", "size=16m,su=64k"),
 ]
+
+
+@dataclass(frozen=True)
+class Swap(FileSystem):
+    """No files, but an identity."""
+
+    def fill(self, image: Path, work: Path, seed: int = 2) -> None:
+        pass
+
+    def tree(self, image: Path, work: Path) -> Tree:
+        return {"": run("blkid", "-p", "-o", "export", image)}
+
+    def free_byte_count(self, image: Path, work: Path) -> int:
+        return image.stat().st_size // 4096 * 4096 - 64 * KIB
+
+
+SWAP = Swap("swap", "swap", ["mkswap", "-p", "4096"], ["swaplabel"], 8 * MIB)
+BTRFS = FileSystem("btrfs", "btrfs", ["mkfs.btrfs", "-q", "-f", "-K"], ["btrfs", "check", "--readonly"], 128 * MIB)
+
+
+def commit(folder: Path) -> None:
+    """Everything so far is in the journal, and nowhere else."""
+    descriptor = os.open(folder / "committed", os.O_CREAT | os.O_WRONLY)
+    os.write(descriptor, b"x" * 5000)
+    os.fsync(descriptor)
+    os.close(descriptor)
 
 
 def copy(image: Path, to: Path) -> Path:
