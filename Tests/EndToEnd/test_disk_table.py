@@ -11,7 +11,7 @@ from support.comparing import folder_byte_count
 from support.disks import Disk, Part, close_circle, cut, move_partition, spoil_headers
 from support.file_systems import BTRFS, EXFATS, FATS, NTFS, SWAP, FileSystem, Tree, ext, xfs
 from support.images import MIB, make_image
-from support.inspector import Answer, inspect
+from support.inspector import inspect, with_free
 from support.program import Program
 from support.repository import Repository
 
@@ -91,15 +91,6 @@ def examine(image: Path, part: Part, offset: int, folder: Path) -> Finding:
         part.system.recover(file, work)
     report = part.system.checked(file)
     return Finding(part.system.tree(file, work), report, part.system.free_byte_count(file, work))
-
-
-def with_free(data: bytes, answer: Answer, old: bytes) -> bytes:
-    """The bytes of the disk, but of another one where nothing is."""
-    mixed = bytearray(data)
-    for volume in answer.volumes:
-        for start, end in volume.free or []:
-            mixed[volume.offset + start:volume.offset + end] = old[volume.offset + start:volume.offset + end]
-    return bytes(mixed)
 
 
 def zero_byte_count(data: bytes, block: int = 4096) -> int:

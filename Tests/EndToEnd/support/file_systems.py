@@ -122,10 +122,14 @@ class FileSystem:
         run(*self.make, make_image(image, self.byte_count, seed))
         return image
 
+    @property
+    def file_byte_count_max(self) -> int:
+        return min(2 * MIB, self.byte_count // 24)
+
     def fill(self, image: Path, work: Path, seed: int = 2) -> None:
         with attached(image, work, self.mount_type or self.type, *self.mount_options) as folder:
-            churn(folder, seed)
-            churn(folder, seed + 1)
+            churn(folder, seed, byte_count_max=self.file_byte_count_max)
+            churn(folder, seed + 1, byte_count_max=self.file_byte_count_max)
             if self.type in ("ext2", "ext3", "ext4", "xfs", "btrfs"):
                 add_special_files(folder)
 
@@ -133,7 +137,7 @@ class FileSystem:
         """A copy of a mounted file system, whose journal is pending."""
         with attached(image, work, self.mount_type or self.type, *self.mount_options) as folder:
             for number in range(10, 13):
-                churn(folder, number, count=20, byte_count_max=100 * KIB)
+                churn(folder, number, count=20, byte_count_max=self.file_byte_count_max // 16)
                 for path in (folder / f"folder {number} 0").iterdir():
                     path.unlink()
                 commit(folder)
@@ -169,7 +173,7 @@ class FAT(FileSystem):
 
     def fill(self, image: Path, work: Path, seed: int = 2) -> None:
         work.mkdir(exist_ok=True)
-        churn(work, seed)
+        churn(work, seed, byte_count_max=self.file_byte_count_max)
         run("mcopy", "-s", "-Q", "-m", "-i", image, *sorted(work.iterdir()), "::")
         # Removed and written again, so that gaps remain.
         for number in range(0, 40, 3):

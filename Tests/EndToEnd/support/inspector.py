@@ -140,3 +140,12 @@ def overwrite_free(path: Path, volume: Volume, piece: bytes = b"\xa5" * (1 << 20
         for start_offset, end in volume.free or []:
             for offset in range(start_offset, end, len(piece)):
                 os.pwrite(file.fileno(), piece[:min(len(piece), end - offset)], volume.offset + offset)
+
+
+def with_free(data: bytes, answer: Answer, old: bytes) -> bytes:
+    """The bytes of the disk, but of another one where nothing is."""
+    mixed = bytearray(data)
+    for volume in answer.volumes:
+        for start, end in volume.free or []:
+            mixed[volume.offset + start:volume.offset + end] = old[volume.offset + start:volume.offset + end]
+    return bytes(mixed)

@@ -1,0 +1,197 @@
+"""Disks whose tables and metadata were changed at random: each is inspected in time, backed up, and restored as it was but for what is free for those who use it."""
+
+import os
+import random
+import re
+import shutil
+import struct
+import subprocess
+import time
+import zlib
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from support.disks import Disk, Part
+from support.file_systems import EXFATS, FATS, NTFS, SWAP, FileSystem, copy, ext, xfs
+from support.images import MIB
+from support.inspector import Answer, Ranges, decode, inspect, inspector_binary, overwrite_free, start, with_free
+from support.program import Program
+from support.repository import Repository
+
+pytestmark = pytest.mark.root
+MUTANT_COUNT = int(os.environ.get("HOLDFAST_DISK_MUTANTS", "130"))
+SEED = int(os.environ.get("HOLDFAST_SEED", "1"))
+SECONDS_MAX = 10
+# Images of one snapshot.
+BATCH = 25
+# Bytes in one where bitmaps have no checksums, at most.
+CLUSTER = 4096
+NUMBERS = [0, 1, 2, 0x7F, 0xFF, 0x7FFF, 0xFFFF, 0x10000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFE, 0xFFFFFFFF, 1 << 40, (1 << 63) - 1, 1 << 63, (1 << 64) - 1]
+UNCHECKED = ("-O", "^metadata_csum,^64bit", "-b", "1024")
+SMALL_XFS = ["-l", "size=6m", "-d", "agcount=2"]
+
+
+def alone(system: FileSystem, is_in_use: bool = False) -> Disk:
+    return Disk(system.name, system.byte_count, parts={0: Part(system, is_in_use)})
+
+
+EXT2 = ext("ext2", "-b", "1024", type_name="ext2", byte_count=8 * MIB)
+FAT16 = replace(FATS[1], byte_count=12 * MIB, make=["mkfs.vfat", "-F", "16", "-s", "2"])
+BASES = {
+    "GPT": Disk("GPT", 26 * MIB, "label: gpt\nsize=8M\nsize=12M\nsize=2M\n", {1: Part(EXT2), 2: Part(FAT16)}),
+    "MBR": Disk("MBR", 26 * MIB, "label: dos\n/dev/disk1 : size=8M\n/dev/disk2 : size=16M, type=5\n/dev/disk5 : size=12M\n/dev/disk6 : size=1M\n", {1: Part(EXT2), 5: Part(FAT16)}),
+    "ext2": alone(EXT2),
+    "ext4 in use": alone(ext("ext4", *UNCHECKED, byte_count=8 * MIB), is_in_use=True),
+    "ext3 in use": alone(ext("ext3", "-b", "1024", type_name="ext3", byte_count=8 * MIB), is_in_use=True),
+    "ext4 with checksums in use": alone(ext("ext4", byte_count=16 * MIB), is_in_use=True),
+    "FAT12": alone(replace(FATS[0], byte_count=8 * MIB, make=["mkfs.vfat", "-F", "12"])),
+    "FAT16": alone(FAT16),
+    "FAT32": alone(replace(FATS[3], byte_count=36 * MIB, make=["mkfs.vfat", "-F", "32", "-s", "1"])),
+    "exFAT": alone(replace(EXFATS[0], byte_count=8 * MIB)),
+    "NTFS": alone(replace(NTFS[0], byte_count=12 * MIB)),
+    "XFS": alone(xfs("XFS", *SMALL_XFS, byte_count=32 * MIB)),
+    "swap": alone(replace(SWAP, byte_count=2 * MIB)),
+}
+
+
+def places_that_are_read(image: Path, folder: Path) -> list[tuple[int, int]]:
+    """Offsets and lengths of what the inspector looks at, without libblkid, which reads in another way: all else makes no difference to it."""
+    trace = folder / "trace"
+    with image.open("rb") as file:
+        command = ["strace", "-o", trace, "-e", "trace=pread64", inspector_binary(), "--descriptor", str(file.fileno())]
+        subprocess.run(command, pass_fds=[file.fileno()], check=True, stdout=subprocess.DEVNULL)
+    places = [(int(offset), int(count)) for count, offset in re.findall(r"pread64\(3, .*, (\d+), (\d+)\) = \d+", trace.read_text())]
+    return sorted({(offset, count) for offset, count in places if count > 0})
+
+
+def mutate(descriptor: int, places: list[tuple[int, int]], generator: random.Random) -> list[tuple[int, bytes]]:
+    """Changes some bytes, and returns what was there before."""
+    before = []
+    for _ in range(generator.choice([1, 1, 1, 2, 3, 8])):
+        offset, length = generator.choice(places)
+        # Structures have their fields at their beginnings.
+        at = offset + (generator.randrange(length) if generator.random() < 0.5 else generator.randrange(min(length, 512)))
+        width = min(generator.choice([1, 1, 2, 4, 4, 8]), offset + length - at)
+        old = os.pread(descriptor, width, at)
+        kind = generator.randrange(4)
+        if kind == 0:
+            new = bytes([old[0] ^ 1 << generator.randrange(8)]) + old[1:]
+        elif kind == 1:
+            new = generator.randbytes(len(old))
+        else:
+            new = (generator.choice(NUMBERS) + generator.choice([0, 0, 0, 1])).to_bytes(9, generator.choice(["little", "big"]))
+            new = new[:len(old)] if kind == 2 else new[-len(old):]
+        before.append((at, old))
+        os.pwrite(descriptor, new, at)
+    return before
+
+
+def mend_gpt(descriptor: int) -> None:
+    """Makes the checksums fit, so that what is behind them is looked at."""
+    header = bytearray(os.pread(descriptor, 512, 512))
+    struct.pack_into("<I", header, 88, zlib.crc32(os.pread(descriptor, 128 * 128, 1024)))
+    struct.pack_into("<I", header, 16, 0)
+    struct.pack_into("<I", header, 16, zlib.crc32(header[:92]))
+    os.pwrite(descriptor, header, 512)
+
+
+def free_ranges(answer: Answer) -> Ranges:
+    """In bytes of the disk."""
+    return [(volume.offset + start_offset, volume.offset + end) for volume in answer.volumes for start_offset, end in volume.free or []]
+
+
+def byte_count_outside(ranges: Ranges, others: Ranges) -> int:
+    """Bytes of `ranges` that are in none of `others`; both are in order."""
+    count = 0
+    for start_offset, end in ranges:
+        inside = sum(max(0, min(end, high) - max(start_offset, low)) for low, high in others)
+        count += end - start_offset - inside
+    return count
+
+
+REPAIRS = {"ext2": ["e2fsck", "-fy"], "ext3": ["e2fsck", "-fy"], "ext4": ["e2fsck", "-fy"], "xfs": ["xfs_repair"]}
+
+
+def seen(system: FileSystem, image: Path, folder: Path) -> object:
+    """What somebody gets of the disk with its own tools, after they have repaired it if they can; a text if they refuse."""
+    file = copy(image, folder / "seen.img")
+    if repair := REPAIRS.get(system.type):
+        subprocess.run([*repair, file], capture_output=True, stdin=subprocess.DEVNULL, timeout=60)
+    try:
+        return system.tree(file, folder / "mounted")
+    except (AssertionError, OSError):
+        shutil.rmtree(folder / "mounted", ignore_errors=True)
+        return "refused"
+
+
+def seen_with_garbage(system: FileSystem, image: Path, answer: Answer, folder: Path) -> object:
+    file = copy(image, folder / "garbage.img")
+    for volume in answer.volumes:
+        overwrite_free(file, volume)
+    return seen(system, file, folder)
+
+
+@pytest.mark.parametrize("name", BASES)
+def test_mutants_are_backed_up_and_restored_but_for_what_is_free(name: str, holdfast: Program, tmp_path: Path, memory_path: Path) -> None:
+    folder = memory_path
+    disk = BASES[name]
+    image = disk.build(folder)
+    answer = inspect(image)
+    free = free_ranges(answer)
+    system = disk.parts[0].system if 0 in disk.parts else None
+    if system:
+        assert free and seen(system, image, folder) == seen_with_garbage(system, image, answer, folder) != "refused"
+    repository = Repository.create(holdfast.at_home(folder / "home"), folder / "repository", folder / "full.key", "--chunk-size", "16KiB")
+    places = places_that_are_read(image, tmp_path)
+    generator = random.Random(f"{SEED} {name}")
+    outcomes: Counter[str] = Counter()
+    count = max(1, MUTANT_COUNT // len(BASES))
+    for first in range(0, count, BATCH):
+        mutants = {}
+        for number in range(first, min(first + BATCH, count)):
+            mutant = copy(image, folder / f"mutant{number - first}.img")
+            what = f"seed {SEED}, {name}, mutant {number}"
+            answer, changed_bit_count = inspect_mutant(mutant, places, generator, what)
+            outcomes["all used" if not free_ranges(answer) else "some free"] += 1
+            outcomes["with a warning"] += bool(answer.warnings)
+            if more := byte_count_outside(free_ranges(answer), free):
+                assert system, f"{what}: what was in use is free"
+                outcomes[judge(system, mutant, answer, folder, more, changed_bit_count, what)] += 1
+            mutants[mutant] = with_free(data := mutant.read_bytes(), answer, bytes(len(data)))
+        begin = time.monotonic()
+        snapshot = repository.snapshot(*mutants)
+        assert time.monotonic() - begin < SECONDS_MAX
+        with ThreadPoolExecutor(2) as workers:
+            restored = workers.map(lambda mutant: repository.run("restore", f"{snapshot}:{mutant}", "-").require(0).output_bytes, mutants)
+            for number, (mutant, found) in enumerate(zip(mutants, restored, strict=True), first):
+                assert found == mutants[mutant], f"seed {SEED}, {name}, mutant {number} is restored with other bytes"
+    print(f"\n{name}: {dict(outcomes)}")
+
+
+def judge(system: FileSystem, mutant: Path, answer: Answer, folder: Path, more: int, changed_bit_count: int, what: str) -> str:
+    """More is free than was before the change: it must be so for those who use the disk too."""
+    before = seen(system, mutant, folder)
+    if before == seen_with_garbage(system, mutant, answer, folder) != "refused":
+        return "more free, and nobody misses it"
+    # A bitmap without checksums that was changed itself tells of as many clusters as bits were changed.
+    assert more <= changed_bit_count * CLUSTER, f"{what}: {more} bytes that are in use are free"
+    return "a bitmap that lies"
+
+
+def inspect_mutant(mutant: Path, places: list[tuple[int, int]], generator: random.Random, what: str) -> tuple[Answer, int]:
+    """Changes a disk and inspects it: it is answered, in time, and the answer keeps its promises. Returns also how many bits were changed."""
+    descriptor = os.open(mutant, os.O_RDWR)
+    try:
+        before = mutate(descriptor, places, generator)
+        if os.pread(descriptor, 8, 512) == b"EFI PART" and generator.random() < 0.7:
+            mend_gpt(descriptor)
+        done = start(descriptor, "--cpu-seconds", SECONDS_MAX, timeout=SECONDS_MAX)
+        changes = [(at, old.hex(), os.pread(descriptor, len(old), at).hex()) for at, old in before]
+        assert done.status == 0, f"{what}: {changes}: status {done.status}: {done.errors}"
+    finally:
+        os.close(descriptor)
+    return decode(done.output), sum((int(old, 16) ^ int(new, 16)).bit_count() for _, old, new in changes)
