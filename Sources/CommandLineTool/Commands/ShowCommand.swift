@@ -26,12 +26,23 @@ struct ShowCommand: Command {
         guard name.image == nil else { throw Failure("“\(snapshot)” names an image; “show” takes a snapshot", status: .usage) }
         let repository = try repository.open(console)
         let snapshot = try SnapshotFinder(repository: repository, host: selection.host, tags: selection.tags).find(name)
-        console.print(lines(snapshot, signer: repository.slots.first { $0.id == snapshot.slot }))
-        console.print(json: ["type": "snapshot", "snapshot": SnapshotText.json(snapshot), "manifest": snapshot.manifest.json])
+        let unreadable = try snapshot.manifest.isComplete ? [] : unreadable(snapshot, repository)
+        console.print(lines(snapshot, signer: repository.slots.first { $0.id == snapshot.slot }, unreadable))
+        console.print(json: [
+            "type": "snapshot", "snapshot": SnapshotText.json(snapshot), "manifest": snapshot.manifest.json, "unreadable": .array(unreadable.flatMap(\.json)),
+        ])
         return .done
     }
 
-    private func lines(_ snapshot: Snapshot, signer: Keyring.Slot?) -> [String] {
+    /// Stands in the maps, which are read for it.
+    private func unreadable(_ snapshot: Snapshot, _ repository: Repository) throws(Failure) -> [UnreadableText] {
+        try snapshot.manifest.images.map { image throws(Failure) in
+            let parts = try repositoryCall { () throws(RepositoryError) in try repository.unreadableParts(of: image) }
+            return UnreadableText(image: image, parts: parts, path: image.source.kind == "stream" ? nil : image.source.path)
+        }
+    }
+
+    private func lines(_ snapshot: Snapshot, signer: Keyring.Slot?, _ unreadable: [UnreadableText]) -> [String] {
         let manifest = snapshot.manifest
         let counters = manifest.counters
         var facts: [(String, String)] = [
@@ -45,6 +56,7 @@ struct ShowCommand: Command {
             ("stored", ByteText.of(counters.storedByteCount)), ("digest", snapshot.digest.hexadecimal),
         ]
         facts.removeAll { $0.1.isEmpty }
-        return facts.map { fact in fact.0 + String(repeating: " ", count: 13 - fact.0.count) + fact.1 } + manifest.images.flatMap(ImageText.lines)
+        return facts.map { fact in fact.0 + String(repeating: " ", count: 13 - fact.0.count) + fact.1 }
+            + manifest.images.flatMap { image in ImageText.lines(image) + unreadable.filter { $0.image.name == image.name }.flatMap { $0.lines("could not be read") }.map { "  \($0)" } }
     }
 }

@@ -50,7 +50,7 @@ struct RestoreJob {
         if let target { for partition in growing { try resizer.grow(partition, on: target) } }
         if options.discards, report.discardedByteCount == nil { console.warn("\(targetName) takes no discards; what nobody needs is as it was") }
         RestoreReporter(console: console).report(
-            report, what, snapshot: snapshot, image: image.name, target: targetName, isStream: target == nil, milliseconds: Clock.monotonicMilliseconds - start)
+            report, what, snapshot: snapshot, image: image, target: targetName, isStream: target == nil, milliseconds: Clock.monotonicMilliseconds - start)
         if options.verifies, !report.isVerified { throw Failure("interrupted; \(targetName) is complete, but was not read back to its end", status: .interrupted) }
         return report.unreadable.isEmpty ? .done : .incomplete
     }

@@ -53,7 +53,8 @@ extension Repository {
             try imaging { () throws(ImageError) in try writer.finish() }
             return RestoreReport(
                 imageByteCount: byteCount, writtenByteCount: run.target.writtenByteCount.load(ordering: .relaxed),
-                discardedByteCount: run.target.discardedByteCount, unreadable: unreadable, isVerified: options.verifies ? try verified(run) : false)
+                discardedByteCount: run.target.discardedByteCount, unreadable: unreadable, unreadableParts: run.placements.unreadableParts(unreadable),
+                isVerified: options.verifies ? try verified(run) : false)
         } catch {
             // The error that stopped the restore is the one to tell.
             do throws(ImageError) { try writer.discardIncomplete() } catch {}

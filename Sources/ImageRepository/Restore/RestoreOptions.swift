@@ -21,5 +21,7 @@ public struct RestoreReport: Sendable {
     public let discardedByteCount: UInt64?
     /// Ranges that were unreadable when the snapshot was made: the target holds zeros there.
     public let unreadable: [Range<UInt64>]
+    /// The same, cut where volumes meet.
+    public let unreadableParts: [UnreadablePart]
     public let isVerified: Bool
 }
