@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from support.disks import Disk, Part
+from support.disks import Disk, Part, cut
 from support.file_systems import EXFATS, FATS, NTFS, SWAP, FileSystem, copy, ext, xfs
 from support.images import MIB
-from support.inspector import Answer, Ranges, decode, inspect, inspector_binary, overwrite_free, start, with_free
+from support.inspector import Answer, Ranges, Volume, decode, inspect, inspector_binary, overwrite_free, start, with_free
 from support.program import Program
 from support.repository import Repository
 
@@ -128,39 +128,64 @@ def seen(system: FileSystem, image: Path, folder: Path) -> object:
         return "refused"
 
 
-def seen_with_garbage(system: FileSystem, image: Path, answer: Answer, folder: Path) -> object:
+def seen_with_garbage(system: FileSystem, image: Path, volume: Volume, folder: Path) -> object:
     file = copy(image, folder / "garbage.img")
-    for volume in answer.volumes:
-        overwrite_free(file, volume)
+    overwrite_free(file, volume)
     return seen(system, file, folder)
+
+
+class Base:
+    """A disk, and what of it is free, as far as those who use it can tell."""
+
+    def __init__(self, disk: Disk, folder: Path) -> None:
+        self.folder = folder
+        self.image = disk.build(folder)
+        self.parts = {place: disk.parts[number].system for number, place in disk.places(self.image).items() if number in disk.parts}
+        answer = inspect(self.image)
+        self.free = free_ranges(answer)
+        for volume in answer.volumes:
+            if system := self.parts.get(volume.offset):
+                file, alone = self.part(self.image, system, volume)
+                assert volume.free and seen(system, file, folder) == seen_with_garbage(system, file, alone, folder) != "refused"
+
+    def part(self, image: Path, system: FileSystem, volume: Volume) -> tuple[Path, Volume]:
+        """A volume in a file of its own."""
+        return cut(image, volume.offset, system.byte_count, self.folder / "part.img"), replace(volume, offset=0)
+
+    def judge(self, mutant: Path, volume: Volume, changed_bit_count: int, what: str) -> str | None:
+        """If more is free than was before the change, it must be so for those who use the disk too."""
+        more = byte_count_outside([(volume.offset + low, volume.offset + high) for low, high in volume.free or []], self.free)
+        if more == 0:
+            return None
+        system = self.parts.get(volume.offset)
+        assert system, f"{what}: {more} bytes are free where nothing was"
+        file, alone = self.part(mutant, system, volume)
+        before = seen(system, file, self.folder)
+        if before == seen_with_garbage(system, file, alone, self.folder) != "refused":
+            return "more free, and nobody misses it"
+        # A bitmap without checksums that was changed itself tells of as many clusters as bits were changed.
+        assert more <= changed_bit_count * CLUSTER, f"{what}: {more} bytes that are in use are free"
+        return "a bitmap that lies"
 
 
 @pytest.mark.parametrize("name", BASES)
 def test_mutants_are_backed_up_and_restored_but_for_what_is_free(name: str, holdfast: Program, tmp_path: Path, memory_path: Path) -> None:
     folder = memory_path
-    disk = BASES[name]
-    image = disk.build(folder)
-    answer = inspect(image)
-    free = free_ranges(answer)
-    system = disk.parts[0].system if 0 in disk.parts else None
-    if system:
-        assert free and seen(system, image, folder) == seen_with_garbage(system, image, answer, folder) != "refused"
+    base = Base(BASES[name], folder)
     repository = Repository.create(holdfast.at_home(folder / "home"), folder / "repository", folder / "full.key", "--chunk-size", "16KiB")
-    places = places_that_are_read(image, tmp_path)
+    places = places_that_are_read(base.image, tmp_path)
     generator = random.Random(f"{SEED} {name}")
     outcomes: Counter[str] = Counter()
     count = max(1, MUTANT_COUNT // len(BASES))
     for first in range(0, count, BATCH):
         mutants = {}
         for number in range(first, min(first + BATCH, count)):
-            mutant = copy(image, folder / f"mutant{number - first}.img")
+            mutant = copy(base.image, folder / f"mutant{number - first}.img")
             what = f"seed {SEED}, {name}, mutant {number}"
             answer, changed_bit_count = inspect_mutant(mutant, places, generator, what)
-            outcomes["all used" if not free_ranges(answer) else "some free"] += 1
+            outcomes["some free" if free_ranges(answer) else "all used"] += 1
             outcomes["with a warning"] += bool(answer.warnings)
-            if more := byte_count_outside(free_ranges(answer), free):
-                assert system, f"{what}: what was in use is free"
-                outcomes[judge(system, mutant, answer, folder, more, changed_bit_count, what)] += 1
+            outcomes.update(verdict for volume in answer.volumes if (verdict := base.judge(mutant, volume, changed_bit_count, what)))
             mutants[mutant] = with_free(data := mutant.read_bytes(), answer, bytes(len(data)))
         begin = time.monotonic()
         snapshot = repository.snapshot(*mutants)
@@ -170,16 +195,6 @@ def test_mutants_are_backed_up_and_restored_but_for_what_is_free(name: str, hold
             for number, (mutant, found) in enumerate(zip(mutants, restored, strict=True), first):
                 assert found == mutants[mutant], f"seed {SEED}, {name}, mutant {number} is restored with other bytes"
     print(f"\n{name}: {dict(outcomes)}")
-
-
-def judge(system: FileSystem, mutant: Path, answer: Answer, folder: Path, more: int, changed_bit_count: int, what: str) -> str:
-    """More is free than was before the change: it must be so for those who use the disk too."""
-    before = seen(system, mutant, folder)
-    if before == seen_with_garbage(system, mutant, answer, folder) != "refused":
-        return "more free, and nobody misses it"
-    # A bitmap without checksums that was changed itself tells of as many clusters as bits were changed.
-    assert more <= changed_bit_count * CLUSTER, f"{what}: {more} bytes that are in use are free"
-    return "a bitmap that lies"
 
 
 def inspect_mutant(mutant: Path, places: list[tuple[int, int]], generator: random.Random, what: str) -> tuple[Answer, int]:

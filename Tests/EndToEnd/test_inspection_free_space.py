@@ -279,6 +279,19 @@ def test_features_that_are_not_known_make_an_ext_file_system_used(tmp_path: Path
     require_used(inspect(image), "features that are not known")
 
 
+def test_sizes_that_no_ext_file_system_has_make_it_used(tmp_path: Path) -> None:
+    """Without checksums only one field tells of a change of another."""
+    image = ext("ext2", "-b", "1024", type_name="ext2").create(tmp_path / "disk.img")
+    good = image.read_bytes()[1024:2048]
+    inodes, groups = struct.unpack_from("<I", good, 0)[0], struct.unpack_from("<I", good, 0x20)[0]
+    assert inspect(image).volume().free
+    # Inodes, first block, fragments, blocks of a group.
+    for offset, value in [(0, inodes + 1), (0x14, 0), (0x14, 2), (0x1C, 1), (0x20, groups // 2)]:
+        overwrite(image, 1024 + offset, struct.pack("<I", value))
+        require_used(inspect(image), "make no sense")
+        overwrite(image, 1024, good)
+
+
 def test_pending_fast_commits_make_an_ext_file_system_used(tmp_path: Path) -> None:
     system = ext("ext4 fast commits", "-O", "fast_commit")
     image = system.create(tmp_path / "disk.img")

@@ -66,15 +66,18 @@ struct ExtSuperblock: Equatable {
         blockCount = UInt64(try record.little32(0x4)) | (isWide ? UInt64(try record.little32(0x150)) << 32 : 0)
         firstDataBlock = UInt64(try record.little32(0x14))
         let (blockShift, clusterShift) = (try record.little32(0x18), try record.little32(0x1C))
-        try require(blockShift <= 6 && firstDataBlock <= 1 && blockCount > firstDataBlock && blockCount < 1 << 48, "its sizes make no sense")
+        try require(blockShift <= 6 && blockCount > firstDataBlock && blockCount < 1 << 48, "its sizes make no sense")
         blockByteCount = 1024 << Int(blockShift)
         blocksPerGroup = UInt64(try record.little32(0x20))
         if readOnlyCompatible & ReadOnlyCompatible.clusters != 0 {
             try require(clusterShift >= blockShift && clusterShift - blockShift <= 16, "its clusters make no sense")
             clusterBlockCount = 1 << UInt64(clusterShift - blockShift)
         } else {
+            try require(clusterShift == blockShift, "its clusters make no sense")
             clusterBlockCount = 1
         }
+        // Only a unit of 1024 bytes leaves a boot block before the superblock.
+        try require(firstDataBlock == (clusterShift == 0 ? 1 : 0), "its sizes make no sense")
         let clustersPerGroup = blocksPerGroup / clusterBlockCount
         try require(
             clustersPerGroup > 0 && clustersPerGroup % 8 == 0 && clustersPerGroup <= UInt64(8 * blockByteCount) && blocksPerGroup % clusterBlockCount == 0,
@@ -95,6 +98,7 @@ struct ExtSuperblock: Equatable {
         journalInode = try record.little32(0xE0)
         checksumSeed = incompatible & Incompatible.checksumSeed != 0 ? try record.little32(0x270) : Checksums.crc32c(~0, uuid)
         try require(groupCount <= 1 << 20, "it has more groups than can be looked at")
+        try require(UInt64(try record.little32(0)) == groupCount * inodesPerGroup, "its groups make no sense")
     }
 
     var groupCount: UInt64 { (blockCount - firstDataBlock + blocksPerGroup - 1) / blocksPerGroup }
