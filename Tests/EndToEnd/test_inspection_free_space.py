@@ -502,6 +502,48 @@ def run_of(image: Path, number: int) -> int:
     return int.from_bytes(record[pairs + 1 + count:pairs + 1 + count + width], "little", signed=True)
 
 
+def cleared(image: Path, bitmap: int, cluster: int, to: Path) -> Path:
+    """With a bitmap that calls one more cluster free."""
+    copy(image, to)
+    byte = image.read_bytes()[bitmap + cluster // 8]
+    assert byte >> cluster % 8 & 1
+    overwrite(to, bitmap + cluster // 8, bytes([byte & ~(1 << cluster % 8)]))
+    return to
+
+
+def test_an_ntfs_whose_bitmap_calls_free_what_a_file_has_is_used(tmp_path: Path) -> None:
+    system = NTFS[0]
+    image = system.create(tmp_path / "disk.img")
+    with attached(image, tmp_path / "mounted", "ntfs") as folder:
+        (folder / "own").write_bytes(random_bytes(100_000, 1))
+    assert inspect(image).volume().free
+    listed = run("ntfsinfo", "-v", "-F", "/own", image).partition("$DATA")[2]
+    own = int(re.search(r"0x0\t\t(0x[0-9a-f]+)", listed)[1], 16)
+    bitmap = run_of(image, 6) * 4096
+    # Of a file, and the master file table.
+    for cluster in (own, own + 24, run_of(image, 0)):
+        require_used(inspect(cleared(image, bitmap, cluster, tmp_path / "marked.img")), "calls free what a file has")
+
+
+def test_an_exfat_whose_bitmap_calls_free_what_a_file_has_is_used(tmp_path: Path) -> None:
+    system = EXFATS[1]
+    image = system.create(tmp_path / "disk.img")
+    system.fill(image, tmp_path / "mounted")
+    data = image.read_bytes()
+    heap = struct.unpack_from("<I", data, 88)[0] * 512
+    root = heap + (struct.unpack_from("<I", data, 96)[0] - 2) * 4096
+    entries = [data[at:at + 32] for at in range(root, root + 4096, 32)]
+    bitmap = heap + (next(struct.unpack_from("<I", entry, 20)[0] for entry in entries if entry[0] == 0x81) - 2) * 4096
+    folder = next(struct.unpack_from("<I", entry, 20)[0] for entry in entries if entry[0] == 0xC0)
+    inside = [data[at:at + 32] for at in range(heap + (folder - 2) * 4096, heap + (folder - 1) * 4096, 32)]
+    files = [struct.unpack_from("<IQ", entry, 20) for entry in inside if entry[0] == 0xC0]
+    first, byte_count = max(files, key=lambda each: each[1])
+    assert byte_count > 8192
+    # Of a folder, and of a file the first one, and the next, which is its own too: nothing was written beside it.
+    for cluster in (folder, first, first + 1):
+        require_used(inspect(cleared(image, bitmap, cluster - 2, tmp_path / "marked.img")), "calls free what a file has")
+
+
 @pytest.mark.parametrize("others", [0, 400], ids=["few files", "many files"])
 def test_an_ntfs_with_a_hibernated_system_is_used(tmp_path: Path, others: int) -> None:
     system = NTFS[0]

@@ -1,18 +1,22 @@
 import DiskLayout
 
-/// Finds the free clusters of exFAT by its allocation bitmap.
+/// Finds the free clusters of exFAT by its allocation bitmap, and holds its files against it.
 ///
 /// Layout: “exFAT file system specification”, Microsoft, 2019.
 struct ExFATFreeSpace {
     private let volume: SourceWindow
-    private let tableOffset: UInt64
+    private let heap: ExFATHeap
     private let heapOffset: UInt64
     private let clusterCount: UInt64
     private let clusterByteCount: UInt64
     private let rootCluster: UInt32
 
     static func find(in volume: SourceWindow) throws(InspectionFailure) -> FreeSpace {
-        FreeSpace(map: try ExFATFreeSpace(volume).search())
+        let search = try ExFATFreeSpace(volume)
+        let map = try search.search()
+        var files = ExFATFileClusters(search.heap, rootCluster: search.rootCluster, free: map)
+        try files.requireUsed()
+        return FreeSpace(map: map)
     }
 
     private init(_ volume: SourceWindow) throws(InspectionFailure) {
@@ -31,7 +35,7 @@ struct ExFATFreeSpace {
         let tableSectorCount = UInt64(try boot.little32(84))
         clusterCount = UInt64(try boot.little32(92))
         clusterByteCount = sectorByteCount << clusterShift
-        tableOffset = UInt64(try boot.little32(80)) * sectorByteCount
+        let tableOffset = UInt64(try boot.little32(80)) * sectorByteCount
         heapOffset = UInt64(try boot.little32(88)) * sectorByteCount
         rootCluster = try boot.little32(96)
         try require(
@@ -39,6 +43,7 @@ struct ExFATFreeSpace {
                 && heapOffset + clusterCount * clusterByteCount <= sectorCount * sectorByteCount && tableOffset + tableSectorCount * sectorByteCount <= heapOffset
                 && (clusterCount + 2) * 4 <= tableSectorCount * sectorByteCount,
             "its boot sector makes no sense")
+        heap = ExFATHeap(volume, tableOffset: tableOffset, heapOffset: heapOffset, clusterCount: clusterCount, clusterByteCount: clusterByteCount)
     }
 
     /// Of the first eleven sectors, without what changes while mounted; repeated all over the twelfth.
@@ -62,7 +67,7 @@ struct ExFATFreeSpace {
             var part: UInt64 = 0
             while part < bitCount {
                 let partBitCount = min(bitCount - part, 8 << 20)
-                let bits = try volume.read(at: offset(of: cluster) + part / 8, byteCount: Int((partBitCount + 7) / 8))
+                let bits = try volume.read(at: heap.offset(of: cluster) + part / 8, byteCount: Int((partBitCount + 7) / 8))
                 for run in BitmapRuns.clear(in: bits.bytes.span, bitCount: Int(partBitCount)) {
                     let first = done + part
                     let range = heapOffset + (first + UInt64(run.lowerBound)) * clusterByteCount..<heapOffset + (first + UInt64(run.upperBound)) * clusterByteCount
@@ -75,15 +80,13 @@ struct ExFATFreeSpace {
         return builder.finish()
     }
 
-    private func offset(of cluster: UInt32) -> UInt64 { heapOffset + UInt64(cluster - 2) * clusterByteCount }
-
     /// The entry of the allocation bitmap stands in the root folder.
     private func findBitmap() throws(InspectionFailure) -> (cluster: UInt32, byteCount: UInt64) {
         // The folder's length is nowhere stated; a bitmap is at its beginning in all that exists.
         let byteCountMax = min(clusterCount * clusterByteCount, 32 << 20)
         for cluster in try chain(from: rootCluster, byteCount: byteCountMax, mayEnd: true) {
             for piece in stride(from: UInt64(0), to: clusterByteCount, by: 65536) {
-                let entries = try volume.read(at: offset(of: cluster) + piece, byteCount: Int(min(65536, clusterByteCount - piece)))
+                let entries = try volume.read(at: heap.offset(of: cluster) + piece, byteCount: Int(min(65536, clusterByteCount - piece)))
                 for at in stride(from: 0, to: entries.byteCount - 31, by: 32) {
                     let type = try entries.byte(at)
                     try require(type != 0, "its bitmap cannot be found")
@@ -105,7 +108,7 @@ struct ExFATFreeSpace {
             if mayEnd, next == .max { return clusters }
             try require(next >= 2 && UInt64(next) < clusterCount + 2, "a chain of clusters is broken")
             clusters.append(next)
-            next = try volume.read(at: tableOffset + 4 * UInt64(next), byteCount: 4).little32(0)
+            next = try heap.next(next)
         }
         return clusters
     }

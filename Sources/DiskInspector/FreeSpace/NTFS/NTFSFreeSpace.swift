@@ -9,7 +9,9 @@ struct NTFSFreeSpace {
         try search.requireClean()
         try search.requireLogClean()
         try search.requireNotHibernated()
-        return FreeSpace(map: try search.search(besides: skipsPageFiles ? try search.pageFiles() : []))
+        let map = try search.search(besides: [])
+        try NTFSFileClusters(ntfs: search.ntfs, free: map).requireUsed()
+        return FreeSpace(map: skipsPageFiles ? try search.search(besides: try search.pageFiles()) : map)
     }
 
     /// What Windows makes anew when it starts: page files, and the place for a hibernated system, which is empty here. In order of their places.

@@ -54,26 +54,35 @@ struct NTFSAttribute {
     func runs(clusterCount: UInt64) throws(InspectionFailure) -> [(start: UInt64?, count: UInt64)] {
         try require(try !isResident, "a record of it is damaged")
         try require(try record.little64(16) == 0, "a record of it is damaged")
-        var at = Int(try record.little16(32))
         var spareCount = clusterCount
         var runs: [(start: UInt64?, count: UInt64)] = []
+        try forEachRun(clusterCount: clusterCount) { start, count throws(InspectionFailure) in
+            try require(count <= spareCount, "a file of it lies in impossible places")
+            spareCount -= count
+            runs.append((start, count))
+        }
+        return runs
+    }
+
+    /// The same for any part of what is not resident; holes may be larger than the volume.
+    func forEachRun(clusterCount: UInt64, _ body: (_ start: UInt64?, _ count: UInt64) throws(InspectionFailure) -> Void) throws(InspectionFailure) {
+        var at = Int(try record.little16(32))
         var position: Int64 = 0
         while true {
             let head = try record.byte(at)
-            if head == 0 { return runs }
+            if head == 0 { return }
             let (countBytes, offsetBytes) = (Int(head & 15), Int(head >> 4))
             try require((1...8).contains(countBytes) && offsetBytes <= 8, "a record of it is damaged")
             let count = try record.little(at + 1, countBytes)
-            try require(count > 0 && count <= spareCount, "a file of it lies in impossible places")
-            spareCount -= count
+            try require(count > 0, "a file of it lies in impossible places")
             if offsetBytes == 0 {
-                runs.append((nil, count))
+                try body(nil, count)
             } else {
                 let raw = try record.little(at + 1 + countBytes, offsetBytes)
                 let shift = 64 - 8 * offsetBytes
                 position = position &+ Int64(bitPattern: raw << shift) >> shift
                 try require(position >= 0 && UInt64(position) < clusterCount && count <= clusterCount - UInt64(position), "a file of it lies in impossible places")
-                runs.append((UInt64(position), count))
+                try body(UInt64(position), count)
             }
             at += 1 + countBytes + offsetBytes
         }
@@ -86,14 +95,22 @@ extension NTFSRecord {
         try require(try record.little16(22) & 1 != 0, "a record of it is not in use")
         try require(try record.little64(32) == 0, "a record of it is not in use")
         var attributes: [NTFSAttribute] = []
+        try forEachAttribute { attribute throws(InspectionFailure) in
+            try require(attribute.type != NTFSAttribute.attributeList, "a file of it is too scattered")
+            attributes.append(attribute)
+        }
+        return attributes
+    }
+
+    /// Those of this record, whether or not the file has others.
+    func forEachAttribute(_ body: (NTFSAttribute) throws(InspectionFailure) -> Void) throws(InspectionFailure) {
         var at = Int(try record.little16(20))
         while true {
             let type = try record.little32(at)
-            if type == .max { return attributes }
+            if type == .max { return }
             let byteCount = Int(try record.little32(at + 4))
             try require(byteCount >= 24 && byteCount % 8 == 0, "a record of it is damaged")
-            try require(type != NTFSAttribute.attributeList, "a file of it is too scattered")
-            attributes.append(NTFSAttribute(record: Record(Array(try record.slice(at, byteCount))), type: type))
+            try body(NTFSAttribute(record: Record(Array(try record.slice(at, byteCount))), type: type))
             at += byteCount
         }
     }

@@ -6,6 +6,7 @@ struct NTFSVolume {
     private let recordByteCount: Int
     let indexByteCount: Int
     private let table: [(start: UInt64?, count: UInt64)]
+    private let tableByteCount: UInt64
 
     enum Number {
         static let logFile: UInt64 = 2
@@ -35,7 +36,8 @@ struct NTFSVolume {
         let first = try NTFSRecord(try volume.read(at: tableCluster * clusterByteCount, byteCount: recordByteCount), magic: "FILE")
         guard let data = try first.attribute(NTFSAttribute.data) else { throw .notProvable("its master file table cannot be found") }
         table = try data.runs(clusterCount: clusterCount)
-        try require(table.first?.start == tableCluster, "its master file table cannot be found")
+        tableByteCount = try data.byteCounts().initialised
+        try require(tableByteCount / clusterByteCount <= clusterCount && table.first?.start == tableCluster, "its master file table cannot be found")
     }
 
     /// In clusters, or the power of two of a negative number.
@@ -49,6 +51,19 @@ struct NTFSVolume {
         try require(number < 1 << 40, "a record of it cannot be found")
         let raw = try read(table, at: number * UInt64(recordByteCount), byteCount: recordByteCount)
         return try NTFSRecord(raw, magic: "FILE")
+    }
+
+    /// All records that are in use, further records of a file too.
+    func forEachFile(_ body: (NTFSRecord) throws(InspectionFailure) -> Void) throws(InspectionFailure) {
+        let pieceByteCountMax: UInt64 = 1 << 20
+        for offset in stride(from: 0, to: tableByteCount / UInt64(recordByteCount) * UInt64(recordByteCount), by: Int(pieceByteCountMax)) {
+            let piece = try read(table, at: offset, byteCount: Int(min(pieceByteCountMax, tableByteCount - offset)))
+            for start in stride(from: 0, through: piece.byteCount - recordByteCount, by: recordByteCount) {
+                // Others were never used.
+                guard piece.holds("FILE", at: start), try piece.little16(start + 22) & 1 != 0 else { continue }
+                try body(try NTFSRecord(Record(Array(try piece.slice(start, recordByteCount))), magic: "FILE"))
+            }
+        }
     }
 
     func attribute(_ type: UInt32, named name: String = "", of number: UInt64) throws(InspectionFailure) -> NTFSAttribute {
