@@ -40,6 +40,7 @@ public final class FileImageReader: ImageReader {
             isDevice
             ? try SourceIdentity(device: BlockDevice(number: status.device), file, path: AbsolutePath.of(path))
             : SourceIdentity(file: try AbsolutePath.of(path))
+        forgetCached()
         // Advice; it changes speed alone.
         _ = posix_fadvise(file.number, 0, 0, POSIX_FADV_SEQUENTIAL)
     }
@@ -71,6 +72,16 @@ public final class FileImageReader: ImageReader {
         } catch {
             throw error.image(path, "stat")
         }
+    }
+
+    /// Drops what the page cache holds of a device, as far as nobody works with it there.
+    ///
+    /// A mounted file system writes past this cache: what an earlier reader left there is shown unchanged, however long it lies on the disk.
+    /// So this comes before the first read, and again when the device was frozen. A file has one cache for all.
+    public func forgetCached() {
+        guard isDevice else { return }
+        // Who may not flush can at least give clean pages up. Neither can make what is read worse.
+        if holdfast_device_flush_cache(file.number) != 0 { _ = posix_fadvise(file.number, 0, 0, POSIX_FADV_DONTNEED) }
     }
 
     public func extent(at offset: UInt64) throws(ImageError) -> ImageExtent {
