@@ -6,8 +6,10 @@
 #include <malloc.h>
 #include <pthread.h>
 #include <sched.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -22,8 +24,10 @@
 
 const int holdfast_o_direct = O_DIRECT;
 const int holdfast_o_tmpfile = O_TMPFILE;
+const int holdfast_o_path = O_PATH;
 const int holdfast_seek_data = SEEK_DATA;
 const int holdfast_seek_hole = SEEK_HOLE;
+const int holdfast_spawn_session = POSIX_SPAWN_SETSID;
 
 int holdfast_open(const char *path, int flags, unsigned int mode) { return open(path, flags, mode); }
 int holdfast_openat(int directory, const char *path, int flags, unsigned int mode) { return openat(directory, path, flags, mode); }
@@ -111,6 +115,10 @@ uint64_t holdfast_available_bytes(const char *path) {
 
 uint32_t holdfast_major(uint64_t device) { return major(device); }
 uint32_t holdfast_minor(uint64_t device) { return minor(device); }
+
+int holdfast_freeze(int descriptor) { return ioctl(descriptor, FIFREEZE, 0); }
+int holdfast_thaw(int descriptor) { return ioctl(descriptor, FITHAW, 0); }
+int holdfast_lock_memory(void) { return mlockall(MCL_CURRENT); }
 
 void holdfast_name_thread(const char *name) { pthread_setname_np(pthread_self(), name); }
 

@@ -4,7 +4,7 @@ import Synchronization
 /// What a command prints, as a source. The command must succeed for the stream to count as complete.
 public final class CommandStream: ImageStream {
     private let command: String
-    private let process: ChildProcess
+    private let program: PipedProcess
     private let stream: DescriptorStream
     private let isCancelled = Atomic<Bool>(false)
 
@@ -21,10 +21,10 @@ public final class CommandStream: ImageStream {
     }
 
     private init(arguments: [String], name: String) throws(ImageError) {
-        guard let program = arguments.first else { throw .unsuitable(path: "", reason: "the command is empty") }
+        guard let first = arguments.first else { throw .unsuitable(path: "", reason: "the command is empty") }
         command = name
-        do throws(SystemError) { process = try ChildProcess(arguments: arguments) } catch { throw error.image(program, "start") }
-        stream = DescriptorStream(number: process.output.number, name: name)
+        do throws(SystemError) { program = try PipedProcess(arguments: arguments) } catch { throw error.image(first, "start") }
+        stream = DescriptorStream(number: program.output.number, name: name)
     }
 
     public func read(into bytes: inout MutableSpan<UInt8>) throws(ImageError) -> Int { try stream.read(into: &bytes) }
@@ -33,20 +33,15 @@ public final class CommandStream: ImageStream {
     ///
     /// - Throws: `.incomplete` unless it ended with exit status 0.
     public func finish() throws(ImageError) {
-        let ending: ChildProcess.Ending
-        do throws(SystemError) { ending = try process.wait() } catch { throw error.image(command, "wait") }
+        let reason = try program.process.failure(command)
         if isCancelled.load(ordering: .acquiring) { throw .incomplete(source: command, reason: "the command was stopped") }
-        switch ending {
-        case .status(0): return
-        case .status(let status): throw .incomplete(source: command, reason: "the command ended with exit status \(status)")
-        case .signal(let signal): throw .incomplete(source: command, reason: "the command was ended by signal \(signal)")
-        }
+        if let reason { throw .incomplete(source: command, reason: "the command \(reason)") }
     }
 
     /// Ends the command, if need be by force after two seconds. A reader that waits sees the stream's end, and `finish` throws.
     /// A stream that is dropped does the same.
     public func cancel() {
         isCancelled.store(true, ordering: .releasing)
-        process.cancel()
+        program.process.cancel()
     }
 }

@@ -14,18 +14,12 @@ package enum DiskInspection {
     /// - Throws: `.incomplete` if it cannot be started, fails, takes too long, or answers what cannot be.
     package static func answer(of program: String, about image: FileImageReader, skipsPageFiles: Bool = false) throws(ImageError) -> InspectionAnswer {
         let arguments = [program, "--descriptor", "3", "--sector-size", "\(image.identity.logicalSectorByteCount)"] + (skipsPageFiles ? ["--skip-page-files"] : [])
-        let process: ChildProcess
-        do throws(SystemError) { process = try image.withDescriptor { file throws(SystemError) in try ChildProcess(arguments: arguments, inheriting: (file, 3)) } } catch {
+        let process: PipedProcess
+        do throws(SystemError) { process = try image.withDescriptor { file throws(SystemError) in try PipedProcess(arguments: arguments, inheriting: (file, 3)) } } catch {
             throw error.image(program, "start")
         }
         let bytes = try read(process.output, of: program)
-        let ending: ChildProcess.Ending
-        do throws(SystemError) { ending = try process.wait() } catch { throw error.image(program, "wait") }
-        switch ending {
-        case .status(0): break
-        case .status(let status): throw .incomplete(source: program, reason: "it ended with exit status \(status)")
-        case .signal(let signal): throw .incomplete(source: program, reason: "it was ended by signal \(signal)")
-        }
+        if let reason = try process.process.failure(program) { throw .incomplete(source: program, reason: "it \(reason)") }
         do throws(DiskLayoutError) { return try InspectionAnswer(decoding: bytes, diskByteCount: image.byteCount) } catch {
             throw .incomplete(source: program, reason: "its answer cannot be believed: \(error)")
         }

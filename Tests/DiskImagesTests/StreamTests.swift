@@ -100,10 +100,10 @@ struct StreamTests {
     }
 
     @Test func `a descriptor that does not block is waited for`() throws {
-        let process = try ChildProcess(arguments: ["sh", "-c", "sleep 0.2; echo late"])
+        let process = try PipedProcess(arguments: ["sh", "-c", "sleep 0.2; echo late"])
         #expect(fcntl(process.output.number, F_SETFL, O_NONBLOCK) == 0)
         #expect(try readAll(StandardInputStream(descriptor: process.output.number)) == Array("late\n".utf8))
-        #expect(try process.wait() == .status(0))
+        #expect(try process.process.wait() == .status(0))
     }
 }
 

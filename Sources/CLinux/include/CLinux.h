@@ -7,8 +7,11 @@
 
 extern const int holdfast_o_direct;
 extern const int holdfast_o_tmpfile;
+extern const int holdfast_o_path;
 extern const int holdfast_seek_data;
 extern const int holdfast_seek_hole;
+// posix_spawnattr_setflags(3) POSIX_SPAWN_SETSID
+extern const int holdfast_spawn_session;
 
 // open(2), openat(2)
 int holdfast_open(const char *path, int flags, unsigned int mode);
@@ -46,6 +49,11 @@ int holdfast_idle_io_priority(void);
 void holdfast_keep_large_blocks(void);
 // prctl(2) PR_SET_DUMPABLE 0 and setrlimit(2) RLIMIT_CORE 0
 int holdfast_forbid_core_dumps(void);
+// ioctl(2) FIFREEZE, FITHAW on any descriptor of a file system
+int holdfast_freeze(int descriptor);
+int holdfast_thaw(int descriptor);
+// mlockall(2) MCL_CURRENT: what the process has in memory stays there
+int holdfast_lock_memory(void);
 // pthread_setname_np(3) for the calling thread
 void holdfast_name_thread(const char *name);
 // sched_getaffinity(2): how many cores this process may run on, at least 1
