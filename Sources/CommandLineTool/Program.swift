@@ -10,6 +10,7 @@ enum Program {
         _ = holdfast_forbid_core_dumps()
         forbidBacktraces()
         holdfast_keep_large_blocks()
+        EnvironmentVariable.hideSecrets()
         Interruption.watch()
         do {
             try refuseOtherEncodings()

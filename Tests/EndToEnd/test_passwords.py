@@ -53,3 +53,11 @@ def test_without_password_and_terminal_it_says_what_to_give(holdfast: Program, f
 def test_the_repository_may_come_from_the_environment_or_as_a_url(holdfast: Program, folder: Path, password_file: Path) -> None:
     holdfast.with_variables(HOLDFAST_REPOSITORY=str(folder)).run("snapshots", "--password-file", password_file).require(0)
     holdfast.run("--repository", f"file://{folder}", "snapshots", "--password-file", password_file).require(0)
+
+
+def test_a_password_from_the_environment_is_handed_to_no_program(holdfast: Program, tmp_path: Path) -> None:
+    secret = holdfast.with_variables(HOLDFAST_PASSWORD="correct horse", OTHER="seen")
+    secret.run("init", "-r", tmp_path / "repository").require(0)
+    secret.run("backup", "-r", tmp_path / "repository", "--stdin-command", "tr '\\0' '\\n' < /proc/self/environ").require(0)
+    told = secret.run("restore", "-r", tmp_path / "repository", "latest", "-").require(0).output
+    assert "OTHER=seen" in told and "horse" not in told and "HOLDFAST_PASSWORD" not in told

@@ -26,7 +26,7 @@ struct CredentialSource {
             origin = .keyFile(path)
         } else if let path = EnvironmentVariable.text("HOLDFAST_PASSWORD_FILE") {
             origin = .passwordFile(path)
-        } else if EnvironmentVariable.text("HOLDFAST_PASSWORD") != nil {
+        } else if EnvironmentVariable.hasPassword {
             origin = .passwordVariable
         } else {
             origin = .terminal
@@ -58,7 +58,7 @@ struct CredentialSource {
         case .passwordFile(let path): return .password(try PasswordSource.file(path, console: console))
         case .passwordCommand(let command): return .password(try PasswordSource.command(command))
         case .passwordVariable:
-            guard let password = EnvironmentVariable.takeSecret("HOLDFAST_PASSWORD") else { throw Failure("HOLDFAST_PASSWORD: it is empty") }
+            guard let password = EnvironmentVariable.takePassword() else { throw Failure("HOLDFAST_PASSWORD: it is empty") }
             console.warn("HOLDFAST_PASSWORD: other programs of this user can see the password; HOLDFAST_PASSWORD_FILE is safer")
             return .password(password)
         case .terminal:
