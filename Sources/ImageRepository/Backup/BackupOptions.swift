@@ -55,6 +55,7 @@ public struct BackupOptions: Sendable {
     public var readLimit: UInt64?
     /// Trust no fingerprint: every chunk is recognised by its id.
     public var rehashes = false
+    public var reading = ReadingHooks()
     /// One in so many fingerprint matches is verified by chunk id, chosen at random: 1.6 %.
     package var verifiedMatchRate: UInt64 = 64
 

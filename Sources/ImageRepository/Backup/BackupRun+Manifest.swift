@@ -13,7 +13,7 @@ extension BackupRun {
     }
 
     func makeManifest(
-        _ images: [ImageRecord], parent: SnapshotID?, unreadable: [Range<UInt64>], storedByteCount: UInt64
+        _ images: [ImageRecord], parent: SnapshotID?, unreadable: [Range<UInt64>], isComplete: Bool, storedByteCount: UInt64
     ) -> Manifest {
         var counts = Manifest.Counters()
         counts.imageByteCount = images.reduce(0) { $0 + $1.byteCount }
@@ -28,7 +28,7 @@ extension BackupRun {
         return Manifest(
             snapshot: session.id, parent: parent, host: host, machineID: repository.environment.machineID, startTime: startTime,
             endTime: repository.timestamp, tool: repository.environment.tool, tags: options.tags, description: options.description,
-            images: images, attachments: [], counters: counts, isComplete: unreadable.isEmpty,
+            images: images, attachments: [], counters: counts, isComplete: isComplete,
             ordinal: nextOrdinal,
             heads: own.filter { $0.manifest.ordinal == newest }.map { Manifest.Head(snapshot: $0.id, digest: $0.digest) },
             seen: Manifest.Seen(known.snapshots.map(\.id)), keyringNumber: repository.keyrings.current.number, requiredFeatures: .none)

@@ -10,7 +10,7 @@ import Threading
 /// One backup, from the registered session to the commit.
 final class BackupRun {
     let repository: Repository
-    private let sources: [BackupSource]
+    private var sources: [BackupSource]
     let options: BackupOptions
     let progress: ProgressCounters
     private let cancellation: Cancellation
@@ -25,17 +25,7 @@ final class BackupRun {
     init(
         _ repository: Repository, _ sources: [BackupSource], _ options: BackupOptions, _ progress: ProgressCounters, _ cancellation: Cancellation
     ) throws(RepositoryError) {
-        guard !sources.isEmpty else { throw .invalid("there is nothing to back up: no source was given") }
-        let names = sources.map(\.identity.imageName)
-        guard Set(names).count == names.count else { throw .invalid("two sources have the same image name; give them different ones") }
-        guard names.allSatisfy({ !$0.isEmpty }) else { throw .invalid("an image name is empty") }
-        for source in sources {
-            let (path, sector) = (source.identity.path, source.identity.logicalSectorByteCount)
-            guard sector > 0, sector & (sector - 1) == 0 else { throw .invalid("\(path): a sector of \(sector) bytes; it must be a power of two") }
-            guard (source.byteCount ?? 0) <= FormatLimits.volumeByteCountMax else { throw .invalid("\(path) is larger than an image can be") }
-            if let layout = source.layout, !layout.covers(byteCount: source.byteCount ?? 0) { throw .invalid("\(path): its volumes do not cover it") }
-        }
-        guard sources.count <= FormatLimits.imagesPerSnapshotMax else { throw .invalid("a snapshot has at most \(FormatLimits.imagesPerSnapshotMax) images") }
+        try BackupRun.require(sources)
         self.repository = repository
         self.sources = sources
         self.options = options
@@ -75,23 +65,13 @@ final class BackupRun {
             limit: options.readLimit.map { RateLimit(bytesPerSecond: max(1, $0)) }, progress: progress, cancellation: cancellation,
             member: repository.sealer.member, counters: counters, makeMatcher: makeMatcher)
         let predecessors = try sources.map { source throws(RepositoryError) in try predecessor(of: source) }
-        var content = try readAll(predecessors, volumes, parameters)
-        if counters.isFingerprintRefuted.load(ordering: .relaxed) {
-            // A match was wrong, so none can be believed, whatever image it was met in.
-            guard totalByteCount != nil else {
-                throw .invalid("a fingerprint of the parent did not hold and a stream cannot be read twice; run the backup again with --rehash")
-            }
-            warnings.append("a fingerprint of the parent matched other bytes; everything was read again and recognised by content. Check this machine's memory")
-            progress.doneByteCount.store(0, ordering: .relaxed)
-            counters.chunkCount.store(0, ordering: .relaxed)
-            content = try readAll(sources.map { _ in nil }, volumes, parameters)
-        }
+        let content = try readHeldSources(predecessors, volumes, parameters)
         warnings += content.warnings
         for worker in workers { try worker.flush() }
         try cancellation.check()
         let parent = predecessors.lazy.compactMap { $0?.snapshot }.first
         let (manifest, digest) = try session.commit { storedByteCount throws(RepositoryError) in
-            makeManifest(content.images, parent: parent, unreadable: content.unreadable.map(\.range), storedByteCount: storedByteCount)
+            makeManifest(content.images, parent: parent, unreadable: content.unreadable.map(\.range), isComplete: content.isComplete, storedByteCount: storedByteCount)
         }
         do throws(RepositoryError) {
             if let warning = try repository.pinCommitted(manifest.snapshot), !repository.warnings.contains(warning) { warnings.append(warning) }
@@ -120,6 +100,40 @@ final class BackupRun {
         var images: [ImageRecord] = []
         var unreadable: [(image: String, range: Range<UInt64>)] = []
         var warnings: [String] = []
+        var wasHeld = true
+
+        var isComplete: Bool { unreadable.isEmpty && wasHeld }
+    }
+
+    /// Reads all sources, for as short a time as can be between the hooks.
+    private func readHeldSources(_ predecessors: [Predecessor?], _ volumes: VolumeBackup, _ parameters: ChunkerParameters) throws(RepositoryError) -> Content {
+        var content: Content
+        do throws(RepositoryError) {
+            try imaging { () throws(ImageError) in try options.reading.begin(&sources) }
+            try BackupRun.require(sources)
+            content = try readAll(predecessors, volumes, parameters)
+            // Workers have seen all bands by now, so whether everything must be read again is known.
+            try readAgainIfRefuted(&content, volumes, parameters)
+        } catch {
+            _ = options.reading.end()  // There will be no snapshot to speak of.
+            throw error
+        }
+        let problems = options.reading.end()
+        content.wasHeld = problems.isEmpty
+        content.warnings += problems
+        return content
+    }
+
+    private func readAgainIfRefuted(_ content: inout Content, _ volumes: VolumeBackup, _ parameters: ChunkerParameters) throws(RepositoryError) {
+        guard counters.isFingerprintRefuted.load(ordering: .relaxed) else { return }
+        // A match was wrong, so none can be believed, whatever image it was met in.
+        guard totalByteCount != nil else {
+            throw .invalid("a fingerprint of the parent did not hold and a stream cannot be read twice; run the backup again with --rehash")
+        }
+        warnings.append("a fingerprint of the parent matched other bytes; everything was read again and recognised by content. Check this machine's memory")
+        progress.doneByteCount.store(0, ordering: .relaxed)
+        counters.chunkCount.store(0, ordering: .relaxed)
+        content = try readAll(sources.map { _ in nil }, volumes, parameters)
     }
 
     private func readAll(
