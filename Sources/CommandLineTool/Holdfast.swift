@@ -10,7 +10,7 @@ struct Holdfast: ParsableCommand {
 
             A snapshot is named by the first digits of its id, by latest, or by latest:HOST; an image of it by SNAPSHOT:IMAGE.
 
-            Exit status: 0 done; 1 failed; 3 done, but parts of a source could not be read; 10 no repository there; 11 ended by another \
+            Exit status: 0 done; 1 failed; 3 done, but parts of a source could not be read or did not stay frozen; 4 done, but --after failed; 10 no repository there; 11 ended by another \
             session; 12 wrong password or key; 64 wrong usage; 130 interrupted.
             """,
         version: "holdfast \(ToolVersion.text)",

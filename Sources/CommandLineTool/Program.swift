@@ -1,10 +1,14 @@
 import ArgumentParser
 import CLinux
+import DiskImages
 import Glibc
 
 /// The process: set up before anything else happens, and its end.
 enum Program {
     static func run() -> Never {
+        if CommandLine.arguments.count > 2, CommandLine.arguments[1] == FreezeGuardian.argument, let milliseconds = UInt64(CommandLine.arguments[2]) {
+            FreezeGuardian.run(milliseconds: milliseconds)
+        }
         openStandardDescriptors()
         // Keys must not end up in a core file, nor be read by another process of the same user.
         _ = holdfast_forbid_core_dumps()

@@ -12,8 +12,8 @@ public final class FileImageReader: ImageReader {
     private let path: String
     private let file: FileDescriptor
     private let isDevice: Bool
-    /// When the file was opened.
-    private let modificationTime: Int
+    /// When the file was opened, or reading began.
+    private let modificationTime: Atomic<Int>
     private let readsUncached = Atomic<Bool>(true)
 
     /// Devices are not claimed: a mounted one can be read.
@@ -35,12 +35,12 @@ public final class FileImageReader: ImageReader {
         let status: FileStatus
         do throws(SystemError) { status = try file.status() } catch { throw error.image(path, "stat") }
         try FileImageReader.requireImage(status, path)
-        modificationTime = status.modificationTime
+        modificationTime = Atomic(status.modificationTime)
         identity =
             isDevice
             ? try SourceIdentity(device: BlockDevice(number: status.device), file, path: AbsolutePath.of(path))
             : SourceIdentity(file: try AbsolutePath.of(path))
-        forgetCached()
+        if isDevice { forgetCached() }
         // Advice; it changes speed alone.
         _ = posix_fadvise(file.number, 0, 0, POSIX_FADV_SEQUENTIAL)
     }
@@ -68,18 +68,25 @@ public final class FileImageReader: ImageReader {
     public func hasChanged() throws(ImageError) -> Bool {
         do throws(SystemError) {
             if isDevice { return false }
-            return try file.status().modificationTime != modificationTime
+            return try file.status().modificationTime != modificationTime.load(ordering: .relaxed)
         } catch {
             throw error.image(path, "stat")
         }
     }
 
-    /// Drops what the page cache holds of a device, as far as nobody works with it there.
+    /// To be called when the source holds still, if it is made to: what was written to it until now is seen, and is no change.
     ///
-    /// A mounted file system writes past this cache: what an earlier reader left there is shown unchanged, however long it lies on the disk.
-    /// So this comes before the first read, and again when the device was frozen. A file has one cache for all.
-    public func forgetCached() {
-        guard isDevice else { return }
+    /// Drops what the page cache holds of a device, as far as nobody works with it there. A mounted file system writes past this cache: what an
+    /// earlier reader left there is shown unchanged, however long something else lies on the disk. A file has one cache for all.
+    public func beginReading() throws(ImageError) {
+        guard isDevice else {
+            do throws(SystemError) { modificationTime.store(try file.status().modificationTime, ordering: .relaxed) } catch { throw error.image(path, "stat") }
+            return
+        }
+        forgetCached()
+    }
+
+    private func forgetCached() {
         // Who may not flush can at least give clean pages up. Neither can make what is read worse.
         if holdfast_device_flush_cache(file.number) != 0 { _ = posix_fadvise(file.number, 0, 0, POSIX_FADV_DONTNEED) }
     }

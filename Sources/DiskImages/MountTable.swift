@@ -1,10 +1,14 @@
 /// What is mounted where, from `/proc/self/mountinfo` (proc(5)).
 struct MountTable {
     struct Entry: Equatable {
+        var id: Int
+        /// Of the file system as a whole: the same at all its mount points, and for all subvolumes.
         var device: DeviceNumber
         var mountPoint: String
         /// A device path for most; some file systems (btrfs) have a device number of their own, and only this tells what they lie on.
         var source: String
+        /// Nobody can write through any mount point.
+        var isReadOnly: Bool
     }
 
     var entries: [Entry]
@@ -13,11 +17,12 @@ struct MountTable {
     init(parsing text: String) {
         entries = text.split(separator: "\n").compactMap { line in
             let fields = line.split(separator: " ", omittingEmptySubsequences: false)
-            guard fields.count >= 9, let separator = fields[6...].firstIndex(of: "-"), separator + 2 < fields.count,
-                let device = DeviceNumber(fields[2])
+            guard fields.count >= 9, let separator = fields[6...].firstIndex(of: "-"), separator + 3 < fields.count,
+                let id = Int(fields[0]), let device = DeviceNumber(fields[2])
             else { return nil }
             return Entry(
-                device: device, mountPoint: MountTable.unescaped(fields[4]), source: MountTable.unescaped(fields[separator + 2]))
+                id: id, device: device, mountPoint: MountTable.unescaped(fields[4]), source: MountTable.unescaped(fields[separator + 2]),
+                isReadOnly: fields[separator + 3].split(separator: ",").contains("ro"))
         }
     }
 
@@ -33,6 +38,14 @@ struct MountTable {
             if status.kind == .blockDevice, status.device == device { return entry.mountPoint }
         }
         return nil
+    }
+
+    /// What an open descriptor was opened through; nil for what no mount shows, such as a pipe.
+    func entry(ofDescriptor descriptor: Int32) throws(ImageError) -> Entry? {
+        let text = try KernelFiles.text("/proc/self/fdinfo/\(descriptor)") ?? ""
+        let line = text.split(separator: "\n").first { $0.hasPrefix("mnt_id:") }
+        guard let id = line.flatMap({ Int($0.dropFirst("mnt_id:".count).drop { $0 == "\t" || $0 == " " }) }) else { return nil }
+        return entries.first { $0.id == id }
     }
 
     /// The kernel writes space, tab, line end and backslash as three octal digits.

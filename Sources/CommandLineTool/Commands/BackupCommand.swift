@@ -1,6 +1,8 @@
 import ArgumentParser
 import CLinux
+import DiskImages
 import ImageRepository
+import LocalStorage
 import RepositoryFormat
 
 /// `holdfast backup`
@@ -24,6 +26,9 @@ struct BackupCommand: Command {
 
     @OptionGroup(title: "Streams")
     var streams: StreamOptions
+
+    @OptionGroup(title: "Consistency")
+    var consistency: ConsistencyOptions
 
     @Option(help: "What to call the image, instead of its path or the disk's serial number; only for a single source.")
     var imageName: String?
@@ -74,21 +79,55 @@ struct BackupCommand: Command {
     }
 
     func execute(_ console: Console) throws(Failure) -> ExitStatus {
-        // The machine is in use: others come first. Threads started later inherit this.
-        _ = holdfast_idle_io_priority()
-        // Sources first, so that a mistyped path costs nobody a password.
-        let opened = try BackupSources(paths: source, streams: streams, imageName: imageName, allBlocks: allBlocks, skipsPageFiles: skipPageFiles)
-        for warning in opened.warnings { console.warn(warning) }
+        // The machine is in use: others come first, unless they wait for us. Threads started later inherit this.
+        if consistency.mountPoints.isEmpty { _ = holdfast_idle_io_priority() }
+        let frozen = try frozenFileSystems()
+        // Sources first, so that a mistyped path costs nobody a password; but --before may be what makes them.
+        let early = consistency.before == nil ? try openSources(frozen, console) : nil
         let repository = try repository.open(console)
         let options = try backupOptions(repository)
-        let operation = Operation(
-            console: console, kind: .backup, onStopNote: "; what was stored is kept for the next backup", onStop: opened.stop)
+        let freeze = try consistency.freeze(frozen)
+        let isForReading = consistency.freezeDuring == .reading
+        let hooks = BackupHooks(before: consistency.before, after: consistency.after, freeze: isForReading ? nil : freeze, console: console)
+        return try hooks.around { () throws(Failure) in
+            let sources = if let early { early } else { try openSources(nil, console) }
+            return try backUp(sources, HeldReading(isForReading ? freeze : nil, inspects: !allBlocks, skipsPageFiles: skipPageFiles, console: console), repository, options)
+        }
+    }
+
+    private func backUp(
+        _ opened: BackupSources, _ held: HeldReading, _ repository: Repository, _ options: BackupOptions
+    ) throws(Failure) -> BackupHooks.Ending {
+        var options = options
+        options.reading = held.hooks
+        let operation = Operation(console: console, kind: .backup, onStopNote: "; what was stored is kept for the next backup") { [stop = opened.stop] in
+            held.release()
+            stop()
+        }
         let start = Clock.monotonicMilliseconds
-        let report = try operation.run { (progress, cancellation) throws(RepositoryError) in
-            try repository.backup(opened.sources, options: options, progress: progress, cancellation: cancellation)
+        let report: BackupReport
+        do throws(Failure) {
+            report = try operation.run { (progress, cancellation) throws(RepositoryError) in
+                try repository.backup(opened.sources, options: options, progress: progress, cancellation: cancellation)
+            }
+        } catch {
+            held.warn()
+            throw error
         }
         BackupReporter(console: console).report(report, milliseconds: Clock.monotonicMilliseconds - start)
-        return report.snapshot.manifest.isComplete && report.unreadable.isEmpty ? .done : .incomplete
+        return BackupHooks.Ending(status: report.snapshot.manifest.isComplete ? .done : .incomplete, snapshot: report.snapshot.id)
+    }
+
+    /// Those that `--freeze` names, as long as this program does not write to them.
+    private func frozenFileSystems() throws(Failure) -> [MountedFileSystem] {
+        guard !consistency.mountPoints.isEmpty else { return [] }
+        return try consistency.fileSystems(keeping: WrittenPlace.all(repository: repository.storage().place))
+    }
+
+    private func openSources(_ frozen: [MountedFileSystem]?, _ console: Console) throws(Failure) -> BackupSources {
+        let opened = try BackupSources(paths: source, streams: streams, imageName: imageName, frozen: frozen)
+        for warning in opened.warnings { console.warn(warning) }
+        return opened
     }
 
     private func backupOptions(_ repository: Repository) throws(Failure) -> BackupOptions {

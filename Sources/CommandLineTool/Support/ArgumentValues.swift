@@ -52,6 +52,15 @@ enum ArgumentValues {
         case seconds(Int64)
     }
 
+    /// `90s`, `10m`, `2h`; at most a day.
+    static func seconds(_ text: String) throws -> UInt64 {
+        let units: [Character: UInt64] = ["s": 1, "m": 60, "h": 3600]
+        guard let unit = text.last.flatMap({ units[$0] }), let count = UInt64(text.dropLast()), (1...86_400).contains(count), count * unit <= 86_400 else {
+            throw ValidationError("“\(text)” is no such time; write 90s, 10m or 2h. A day is the most.")
+        }
+        return count * unit
+    }
+
     static func snapshotCount(_ text: String) throws -> Int {
         guard let count = Int(text), count >= 0 else { throw ValidationError("“\(text)” is no number of snapshots.") }
         return count

@@ -10,17 +10,15 @@ struct BackupSources {
     /// Ends what waits for input; for when the backup is asked to stop.
     private(set) var stop: @Sendable () -> Void = {}
 
-    init(paths: [String], streams: StreamOptions, imageName: String?, allBlocks: Bool, skipsPageFiles: Bool) throws(Failure) {
+    /// - Parameter frozen: file systems that will hold still; nil where somebody else sees to it that all do.
+    init(paths: [String], streams: StreamOptions, imageName: String?, frozen: [MountedFileSystem]?) throws(Failure) {
         for path in paths {
             guard path != "-" else { throw Failure("for standard input, give --stdin-name and a name for the image instead of “-”", status: .usage) }
             let reader = try imageCall { () throws(ImageError) in try FileImageReader(path: path) }
-            if let reason = try imageCall({ () throws(ImageError) in try ImageTarget.usage(of: path) }) {
-                warnings.append("\(path) is in use (\(reason)): what is written to it during the backup may be in the snapshot in part")
-            }
+            if let frozen { try warnOfUse(path, frozen) }
             var identity = reader.identity
             if let imageName { identity.imageName = imageName }
-            let layout = allBlocks ? nil : InspectorProgram.layout(of: reader, skipsPageFiles: skipsPageFiles) { warnings.append($0) }
-            try add(BackupSource(reader, identity: identity, layout: layout))
+            try add(BackupSource(reader, identity: identity))
         }
         if let command = streams.stdinCommand {
             let stream = try imageCall { () throws(ImageError) in try CommandStream(shell: command) }
@@ -35,6 +33,19 @@ struct BackupSources {
             let stream = try StoppableInput()
             stop = { stream.stop() }
             try add(BackupSource(stream, identity: SourceIdentity(kind: .stream, imageName: name, path: "-")))
+        }
+    }
+
+    private mutating func warnOfUse(_ path: String, _ frozen: [MountedFileSystem]) throws(Failure) {
+        let mounted = try imageCall { () throws(ImageError) in try MountedFileSystem.on(path) }
+        let written = mounted.filter { !$0.isReadOnly && !frozen.contains($0) }.map(\.mountPoint)
+        let danger = "what is written to it during the backup may be in the snapshot in part"
+        if !written.isEmpty {
+            let freezing = written.map { "--freeze \($0)" }.joined(separator: " ")
+            warnings.append(
+                "\(path) is in use (mounted at \(written.joined(separator: ", "))): \(danger). “\(freezing)” holds it still meanwhile, or back up a snapshot of the volume (--before, --after)")
+        } else if mounted.isEmpty, let reason = try imageCall({ () throws(ImageError) in try ImageTarget.usage(of: path) }) {
+            warnings.append("\(path) is in use (\(reason)): \(danger)")
         }
     }
 

@@ -2,8 +2,10 @@
 enum ExitStatus: Int32, Sendable {
     case done = 0
     case failed = 1
-    /// Done, but parts of a source could not be read.
+    /// Done, but parts of a source could not be read, or it did not hold still as it was told to.
     case incomplete = 3
+    /// Done, but the command that was to run afterwards failed.
+    case afterFailed = 4
     case noRepository = 10
     /// A maintainer ended this session.
     case sessionEnded = 11

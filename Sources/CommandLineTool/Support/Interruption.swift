@@ -41,10 +41,14 @@ enum Interruption {
         if watcher == nil { unsafe pthread_sigmask(SIG_UNBLOCK, &blocked, nil) }
     }
 
-    /// Runs `body` with an answer to the first signal.
+    /// Runs `body` with an answer to the first signal, also to one that an outer `body` had before and that still holds.
     static func responding<Result, E: Error>(with response: Response, _ body: () throws(E) -> Result) throws(E) -> Result {
-        state.withLock { $0 = State(response: response) }
-        defer { state.withLock { $0 = State() } }
+        let outer = state.withLock { state in
+            defer { state = State(response: response, hasFired: state.hasFired) }
+            return state
+        }
+        if outer.hasFired { response.stop() }
+        defer { state.withLock { $0 = State(response: outer.response, hasFired: outer.response != nil && $0.hasFired) } }
         return try body()
     }
 
