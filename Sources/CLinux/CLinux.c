@@ -86,9 +86,9 @@ int64_t holdfast_cached_page_count(int descriptor, uint64_t offset, uint64_t byt
     return syscall(451, descriptor, &range, &pages, 0) == 0 ? (int64_t)pages.cached : -1;
 }
 
-int holdfast_idle_io_priority(void) {
-    return (int)syscall(SYS_ioprio_set, 1 /* IOPRIO_WHO_PROCESS */, 0, 3 << 13 /* IOPRIO_CLASS_IDLE */);
-}
+int holdfast_io_priority(void) { return (int)syscall(SYS_ioprio_get, 1 /* IOPRIO_WHO_PROCESS */, 0); }
+int holdfast_set_io_priority(int priority) { return (int)syscall(SYS_ioprio_set, 1 /* IOPRIO_WHO_PROCESS */, 0, priority); }
+int holdfast_idle_io_priority(void) { return holdfast_set_io_priority(3 << 13 /* IOPRIO_CLASS_IDLE */); }
 
 void holdfast_keep_large_blocks(void) {
     mallopt(M_MMAP_THRESHOLD, 64 << 20);

@@ -83,6 +83,11 @@ def test_the_password_is_handed_to_no_program(repository: Repository, image: Pat
         assert b"OTHER=seen" in told and b"horse" not in told and b"HOLDFAST_PASSWORD" not in told
 
 
+def test_they_do_not_run_at_the_idle_priority_of_reading(repository: Repository, image: Path) -> None:
+    told = repository.run("backup", "--before", "ionice", "--after", "ionice", "--stdin-command", "ionice >&2; echo data").require(0).errors
+    assert [line.split(":")[0] for line in told.splitlines() if line.startswith(("idle", "none:"))] == ["none", "idle", "none"]
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
 def test_an_interrupted_first_command_ends_with_what_it_started(repository: Repository, image: Path, log: Path, number: signal.Signals) -> None:
     process = repository.program.start(*repository.arguments("backup", "--before", f"sleep 61 & echo $! >> {log}; wait", *after(log), image))
@@ -139,7 +144,8 @@ def test_a_file_system_can_be_frozen_while_the_first_command_runs_and_no_longer(
     process = repository.program.start(*repository.arguments(
         "backup", "--freeze", folder, "--freeze-during", "before", "--before", f"{probe}; cp --sparse=always {device} {copy}", "--limit-rate", "8MiB", copy))
     wait_for(copy.exists)
-    assert is_written(folder, 5) and process.poll() is None and guardians(folder) == []
+    assert is_written(folder, 5) and process.poll() is None
+    wait_for(lambda: guardians(folder) == [], 2)
     finish(process).require(0)
     assert lines(log) == ["frozen"]
     repository.run("restore", "latest", tmp_path / "back.img").require(0)

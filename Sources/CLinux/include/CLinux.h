@@ -45,6 +45,9 @@ intptr_t holdfast_read_uncached(int descriptor, void *bytes, size_t byte_count, 
 int64_t holdfast_cached_page_count(int descriptor, uint64_t offset, uint64_t byte_count);
 // ioprio_set(2): this thread into the idle class
 int holdfast_idle_io_priority(void);
+// ioprio_get(2), ioprio_set(2) for this thread; 0 is the usual
+int holdfast_io_priority(void);
+int holdfast_set_io_priority(int priority);
 // mallopt(3): keep large blocks instead of returning them to the kernel on every free
 void holdfast_keep_large_blocks(void);
 // prctl(2) PR_SET_DUMPABLE 0 and setrlimit(2) RLIMIT_CORE 0

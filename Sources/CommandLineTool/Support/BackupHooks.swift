@@ -1,4 +1,5 @@
 import Bytes
+import CLinux
 import DiskImages
 import ImageRepository
 import Synchronization
@@ -54,7 +55,7 @@ struct BackupHooks {
         do throws(ImageError) {
             return try Interruption.responding(with: stop) { () throws(ImageError) in
                 try freeze?.begin()
-                do throws(ImageError) { try command.run() } catch {
+                do throws(ImageError) { try atUsualPriority(command) } catch {
                     for problem in freeze?.end() ?? [] { console.warn(problem) }
                     throw error
                 }
@@ -64,6 +65,14 @@ struct BackupHooks {
             if isStopped.load(ordering: .acquiring) { throw .interrupted }
             throw Failure("--before: \(error); nothing was backed up")
         }
+    }
+
+    /// This thread may read at idle priority, which the command would inherit.
+    private func atUsualPriority(_ command: ShellCommand, _ variables: [String] = []) throws(ImageError) {
+        let priority = holdfast_io_priority()
+        _ = holdfast_set_io_priority(0)
+        defer { _ = holdfast_set_io_priority(priority) }
+        try command.run(variables: variables)
     }
 
     /// Whether it succeeded; else a warning was given.
@@ -77,7 +86,7 @@ struct BackupHooks {
         }
         do throws(ImageError) {
             try Interruption.responding(with: stop) { () throws(ImageError) in
-                try command.run(variables: ["HOLDFAST_STATUS=\(status.rawValue)", "HOLDFAST_SNAPSHOT=\(snapshot?.hexadecimal ?? "")"])
+                try atUsualPriority(command, ["HOLDFAST_STATUS=\(status.rawValue)", "HOLDFAST_SNAPSHOT=\(snapshot?.hexadecimal ?? "")"])
             }
             return true
         } catch {
