@@ -46,13 +46,11 @@ public struct MountedFileSystem: Sendable, Equatable {
         guard let medium = try Medium.of(path) else { return [] }
         let below = try medium.foundations(throughFileSystems: false)
         var found: [MountedFileSystem] = []
-        var isOn: [DeviceNumber: Bool] = [:]
-        for fileSystem in try MountTable.current().entries.map(MountedFileSystem.init) where isOn[fileSystem.device] == nil {
-            isOn[fileSystem.device] = false
-            guard let block = try fileSystem.blockDevice() else { continue }
-            let device = Medium.device(block.number)
-            let belowDevice = try device.foundations(throughFileSystems: false)
-            if device == medium || below.contains(device) || belowDevice.contains(medium) { found.append(fileSystem) }
+        var seen: Set<DeviceNumber> = []
+        for fileSystem in try MountTable.current().entries.map(MountedFileSystem.init) where seen.insert(fileSystem.device).inserted {
+            let isAbove = try fileSystem.devices().contains { below.contains(.device($0.number)) }
+            let isIn = try fileSystem.foundations().contains(medium)
+            if isAbove || isIn { found.append(fileSystem) }
         }
         return found
     }
@@ -64,11 +62,9 @@ public struct MountedFileSystem: Sendable, Equatable {
         while let next = waiting.popLast() {
             guard !found.contains(next) else { continue }
             found.append(next)
-            guard let device = try next.blockDevice() else { continue }
-            var devices = [device]
-            for case .device(let number) in try Medium.device(device.number).foundations(throughFileSystems: false) { devices.append(BlockDevice(number: number)) }
-            for device in devices {
-                if let path = try device.backingFile(), let below = try MountedFileSystem.holding(path) { waiting.append(below) }
+            for case .device(let number) in try next.foundations() {
+                guard let path = try BlockDevice(number: number).backingFile(), let below = try MountedFileSystem.holding(path) else { continue }
+                waiting.append(below)
             }
         }
         return found
@@ -77,10 +73,35 @@ public struct MountedFileSystem: Sendable, Equatable {
     /// Whether what is written to `other` ends up here.
     public func carries(_ other: MountedFileSystem) throws(ImageError) -> Bool { try other.chain().contains(self) }
 
-    /// Some file systems (btrfs) have a device number of their own, and only their source tells what they lie on.
-    private func blockDevice() throws(ImageError) -> BlockDevice? {
-        if device.major != 0 { return BlockDevice(number: device) }
-        guard source.hasPrefix("/dev/"), let status = try FileStatus.of(source), status.kind == .blockDevice else { return nil }
-        return BlockDevice(number: status.device)
+    /// The devices it lies on, and what they are made of.
+    private func foundations() throws(ImageError) -> Set<Medium> {
+        var found: Set<Medium> = []
+        for device in try devices() { found.formUnion(try Medium.device(device.number).foundations(throughFileSystems: false).union([.device(device.number)])) }
+        return found
+    }
+
+    /// Some file systems (btrfs) have a device number of their own, and only their source tells one of those that they lie on.
+    private func devices() throws(ImageError) -> [BlockDevice] {
+        if device.major != 0 { return [BlockDevice(number: device)] }
+        guard source.hasPrefix("/dev/"), let status = try FileStatus.of(source), status.kind == .blockDevice else { return [] }
+        let first = BlockDevice(number: status.device)
+        return try first.btrfsMembers() ?? [first]
+    }
+}
+
+extension BlockDevice {
+    /// All devices of the mounted btrfs that this one belongs to, as sysfs has them; nil if it belongs to none.
+    fileprivate func btrfsMembers() throws(ImageError) -> [BlockDevice]? {
+        let own = try name()
+        for id in try KernelFiles.names(in: "/sys/fs/btrfs") {
+            let names = try KernelFiles.names(in: "/sys/fs/btrfs/\(id)/devices")
+            guard names.contains(own) else { continue }
+            var members: [BlockDevice] = []
+            for name in names {
+                if let number = try KernelFiles.text("/sys/class/block/\(name)/dev").flatMap({ DeviceNumber($0) }) { members.append(BlockDevice(number: number)) }
+            }
+            return members
+        }
+        return nil
     }
 }

@@ -45,7 +45,18 @@ import Testing
         #expect(try parse(BackupCommand.self, "backup", "d", "--limit-rate", "50MiB/s").limitRate == 50 << 20)
     }
 
+    @Test func `a file system stays frozen for seconds, minutes or hours, a day at most`() throws {
+        for (text, seconds) in [("90s", 90), ("10m", 600), ("24h", 86_400)] as [(String, UInt64)] {
+            #expect(try parse(BackupCommand.self, "backup", "d", "--freeze", "/srv", "--freeze-timeout", text).consistency.freezeTimeout == seconds)
+        }
+        #expect(try parse(BackupCommand.self, "backup", "d", "--freeze", "/a", "--freeze", "/b").consistency.mountPoints == ["/a", "/b"])
+    }
+
     @Test(arguments: [
+        ["backup", "d", "--freeze", "/a", "--freeze-timeout", "25h"], ["backup", "d", "--freeze", "/a", "--freeze-timeout", "0s"],
+        ["backup", "d", "--freeze", "/a", "--freeze-timeout", "90"], ["backup", "d", "--freeze-timeout", "90s"], ["backup", "d", "--freeze", ""],
+        ["backup", "d", "--freeze", "/a", "--freeze-during", "before"], ["backup", "d", "--freeze", "/a", "--freeze-during", "lunch"],
+        ["backup", "d", "--before", ""], ["backup", "d", "--after", ""],
         ["backup"], ["backup", "a", "b", "--image-name", "x"], ["backup", "d", "--compression", "13"], ["backup", "d", "--limit-rate", "fast"],
         ["backup", "d", "--threads", "0"], ["restore", "latest"], ["restore", "latest", "-", "--verify"], ["restore", "latest", "-", "--json"],
         ["init", "--no-recovery-print"], ["init", "--json"], ["init", "--chunk-size", "48KiB"], ["init", "--chunk-size", "8KiB"],

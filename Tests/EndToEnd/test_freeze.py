@@ -77,6 +77,20 @@ def test_the_image_file_behind_a_frozen_file_system_is_sound(repository: Reposit
     check(tmp_path / "back.img", "ext4", tmp_path / "seen")
 
 
+def test_what_was_written_up_to_the_freezing_is_in_the_snapshot(repository: Repository, device_and_folder: tuple[Path, Path], tmp_path: Path) -> None:
+    device, folder = device_and_folder
+    (tmp_path / "password").write_text("secret")
+    (tmp_path / "password").chmod(0o600)
+    place = tmp_path / "with password"
+    repository.program.run("init", "-r", place, "--password-file", tmp_path / "password").require(0)
+    # Run when the source is open already. Whoever reads the device leaves it in its page cache, which the file system writes past.
+    meanwhile = f"dd if={device} of=/dev/null bs=1M status=none; yes new | dd of={folder}/letters bs=1M count=9 iflag=fullblock conv=notrunc status=none; printf secret"
+    repository.program.run("backup", "-r", place, "--password-command", meanwhile, "--freeze", folder, device).require(0)
+    repository.program.run("restore", "-r", place, "--password-file", tmp_path / "password", "latest", tmp_path / "back.img").require(0)
+    with mounted(tmp_path / "back.img", tmp_path / "seen", "-o", "ro,loop") as seen:
+        assert (seen / "letters").read_bytes() == (folder / "letters").read_bytes()
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
 def test_what_ends_the_program_thaws_at_once(repository: Repository, device_and_folder: tuple[Path, Path], number: signal.Signals) -> None:
     device, folder = device_and_folder
@@ -88,6 +102,15 @@ def test_what_ends_the_program_thaws_at_once(repository: Repository, device_and_
     wait_for(lambda: guardians(folder) == [], 2)
     assert not thaw(folder) and repository.snapshot_ids() == []
     repository.backup("--freeze", folder, device)
+
+
+def test_an_interrupt_thaws_before_sources_have_ended(repository: Repository, device_and_folder: tuple[Path, Path]) -> None:
+    device, folder = device_and_folder
+    # A command that does not end when it is asked to has two seconds.
+    process = slow_backup(repository, device, folder, "--limit-rate", "512MiB", "--stdin-command", "trap '' TERM; echo x; sleep 61")
+    os.kill(process.pid, signal.SIGINT)
+    assert is_written(folder, 1)
+    finish(process).require(130)
 
 
 def test_a_signal_to_all_programs_of_the_terminal_leaves_the_guardian_at_work(repository: Repository, device_and_folder: tuple[Path, Path]) -> None:
