@@ -104,10 +104,13 @@ def test_what_ends_the_program_thaws_at_once(repository: Repository, device_and_
     repository.backup("--freeze", folder, device)
 
 
-def test_an_interrupt_thaws_before_sources_have_ended(repository: Repository, device_and_folder: tuple[Path, Path]) -> None:
-    device, folder = device_and_folder
+def test_an_interrupt_thaws_before_sources_have_ended(repository: Repository, tmp_path: Path, cleanup: ExitStack) -> None:
+    device, folder = cleanup.enter_context(volume(tmp_path / "source", tmp_path / "mounted", byte_count=64 * MIB))
     # A command that does not end when it is asked to has two seconds.
-    process = slow_backup(repository, device, folder, "--limit-rate", "512MiB", "--stdin-command", "trap '' TERM; echo x; sleep 61")
+    process = repository.program.start(*repository.arguments(
+        "backup", "--freeze", folder, device, "--stdin-command", "trap '' TERM; echo data; sleep 61"))
+    wait_until_frozen(folder)
+    time.sleep(3)  # The device is read by now, and the command waited for.
     os.kill(process.pid, signal.SIGINT)
     assert is_written(folder, 1)
     finish(process).require(130)
@@ -235,6 +238,29 @@ def test_a_subvolume_is_a_part_of_what_is_frozen(repository: Repository, tmp_pat
     inside = Repository.create(repository.program, part / "repository", tmp_path / "inside.key")
     assert "the repository" in refused(inside, folder, device)
     assert "frozen" not in repository.run("backup", "--freeze", folder, "--freeze", part, device).require(0).errors
+
+
+def test_a_file_system_on_two_devices_is_frozen_on_both(repository: Repository, tmp_path: Path, cleanup: ExitStack) -> None:
+    devices = []
+    for name in ("first", "second"):
+        with (tmp_path / name).open("wb") as file:
+            file.truncate(200 * MIB)
+        devices.append(cleanup.enter_context(loop_device(tmp_path / name)))
+    run("mkfs.btrfs", "-q", "-d", "raid0", *devices)
+    run("btrfs", "device", "scan", *devices)
+    folder = cleanup.enter_context(mounted(devices[0], tmp_path / "mounted"))
+    cleanup.callback(thaw, folder)
+    make_image(folder / "letters", 20 * MIB)
+    assert "in use" not in repository.run("backup", "--freeze", folder, *devices).require(0).errors
+    for device in devices:
+        repository.run("restore", f"latest::{device}", tmp_path / f"back-{device.name}").require(0)
+    expected = (folder / "letters").read_bytes()
+    run("umount", folder)
+    for device in devices:
+        run("dd", f"if={tmp_path}/back-{device.name}", f"of={device}", "bs=1M")
+    run("btrfs", "check", "--readonly", devices[0])
+    run("mount", devices[0], folder)
+    assert (folder / "letters").read_bytes() == expected
 
 
 def test_only_a_mount_point_of_what_can_be_frozen_is(repository: Repository, device_and_folder: tuple[Path, Path], tmp_path: Path, cleanup: ExitStack) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -160,3 +161,19 @@ def test_a_first_command_that_writes_to_what_is_frozen_is_ended_by_the_longest_t
         "backup", "--freeze", folder, "--freeze-during", "before", "--freeze-timeout", "2s", "--before", f"touch {folder}/own", *after(log), image).require(1)
     assert "thawed after 2 seconds" in outcome.errors and (folder / "own").exists()
     assert lines(log) == ["after 1 "] and repository.snapshot_ids() == [] and not thaw(folder)
+
+
+@pytest.mark.root
+def test_a_btrfs_can_be_kept_as_a_stream(repository: Repository, tmp_path: Path, cleanup: ExitStack) -> None:
+    """As Specs/guides/consistent-snapshots.md has it."""
+    _, home = cleanup.enter_context(volume(tmp_path / "home.img", tmp_path / "home", "btrfs"))
+    _, new = cleanup.enter_context(volume(tmp_path / "new.img", tmp_path / "new", "btrfs"))
+    make_image(home / "letters", 5 * MIB)
+    for _ in range(2):
+        repository.run(
+            "backup", "--stdin-name", "home", "--stdin-command", f"btrfs send -q {home}/.backup",
+            "--before", f"test ! -e {home}/.backup || btrfs subvolume delete {home}/.backup; btrfs subvolume snapshot -r {home} {home}/.backup",
+            "--after", f"btrfs subvolume delete {home}/.backup").require(0)
+    stream = repository.run("restore", "latest::home", "-").require(0).output_bytes
+    subprocess.run(["btrfs", "receive", "-q", new], input=stream, check=True)
+    assert (new / ".backup" / "letters").read_bytes() == (home / "letters").read_bytes() and not (home / ".backup").exists()
