@@ -113,6 +113,20 @@ uint64_t holdfast_available_bytes(const char *path) {
     return (uint64_t)information.f_bavail * (uint64_t)information.f_bsize;
 }
 
+uint64_t holdfast_available_memory(void) {
+    FILE *file = fopen("/proc/meminfo", "re");
+    if (!file) return UINT64_MAX;
+    unsigned long long kibibytes, memory = 0, swap = 0;
+    int found = 0;
+    char line[128];
+    while (fgets(line, sizeof line, file)) {
+        if (sscanf(line, "MemAvailable: %llu kB", &kibibytes) == 1) memory = kibibytes, found = 1;
+        if (sscanf(line, "SwapFree: %llu kB", &kibibytes) == 1) swap = kibibytes;
+    }
+    fclose(file);
+    return found ? (memory + swap) << 10 : UINT64_MAX;
+}
+
 uint32_t holdfast_major(uint64_t device) { return major(device); }
 uint32_t holdfast_minor(uint64_t device) { return minor(device); }
 

@@ -1,4 +1,5 @@
 package import Bytes
+import CLinux
 import CSodium
 package import RepositoryFormat
 
@@ -38,6 +39,8 @@ extension Credential {
         switch (self, derivation) {
         case (.keyFile(let file), .keyFile): return file.secret
         case (.password(let password), .password(let operations, let byteCount)):
+            // The kernel promises more memory than it has, and ends whoever takes it.
+            guard holdfast_available_memory() >= byteCount else { throw .outOfMemory(byteCount: byteCount) }
             let salt = salt.bytes
             return unsafe try SecretBytes(byteCount: 32) { target throws(SealingError) in
                 let result = unsafe password.withBytes { password in

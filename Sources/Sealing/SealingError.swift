@@ -30,7 +30,7 @@ extension SealingError: CustomStringConvertible {
         case .notPermitted(let role): "a key of role \(role.rawValue) cannot do this; use a key of role full"
         case .format(let error): "\(error)"
         case .badKeyFile(let reason): "it is not a key file: \(reason)"
-        case .outOfMemory(let byteCount): "deriving the key from the password takes \(byteCount >> 20) MiB of memory, which this machine does not give"
+        case .outOfMemory(let byteCount): "deriving the key from the password takes \(byteCount >> 20) MiB of memory, which this machine does not have now; free some, add swap space, or use a key file, which takes none"
         }
     }
 }

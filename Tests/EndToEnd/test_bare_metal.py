@@ -176,6 +176,9 @@ def test_a_dead_machine_comes_back_by_the_commands_of_the_guide(holdfast: Progra
         # Whoever has no key file types the password; and a disk in use is not overwritten.
         again = "env -u HOLDFAST_KEY_FILE ./holdfast restore --yes latest /dev/sda"
         assert "it is in use" in guide.run(again, {"Password": PASSWORD}, status=1)
+        guide.run("umount /tmp/root && dd if=/dev/zero of=/tmp/full bs=1M count=170")
+        assert "use a key file" in guide.run("env -u HOLDFAST_KEY_FILE ./holdfast snapshots", {"Password": PASSWORD}, status=1)
+        guide.run("./holdfast snapshots")
         guide.power_off()
     run("sfdisk", "--verify", target)
     with started(target, options=("-drive", f"if=pflash,format=raw,readonly=on,file={FIRMWARE}")) as machine:

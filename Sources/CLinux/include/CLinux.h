@@ -65,6 +65,8 @@ int holdfast_usable_cores(void);
 uint64_t holdfast_file_system_type(const char *path);
 // statfs(2): bytes that may still be stored there, UINT64_MAX where nothing is told
 uint64_t holdfast_available_bytes(const char *path);
+// proc(5), meminfo: bytes of memory and swap that a program could have now, UINT64_MAX where nothing is told
+uint64_t holdfast_available_memory(void);
 // major and minor of a device number
 uint32_t holdfast_major(uint64_t device);
 uint32_t holdfast_minor(uint64_t device);
