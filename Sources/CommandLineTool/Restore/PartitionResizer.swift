@@ -14,20 +14,20 @@ struct PartitionResizer {
     /// Whether the partition's file system can be resized.
     static func knows(_ partition: FittedImage.Partition) -> Bool { fileSystemResizer(partition) != nil }
 
-    /// Restores the partition to a scratch file in `parent`, resizes it there, and runs `body` with it.
+    /// Restores the partition to a scratch file in `parent`, resizes it there, and runs `body` with it, and with whether all of it could be read when the snapshot was made.
     func withResized<Result>(
-        _ partition: FittedImage.Partition, in parent: String, _ body: (any ImageReader) throws(Failure) -> Result
+        _ partition: FittedImage.Partition, in parent: String, _ body: (any ImageReader, Bool) throws(Failure) -> Result
     ) throws(Failure) -> Result {
         let used = FileSystemDescription(ofVolume: partition.volume.fileSystem)?.usedByteCount
         try ScratchFolder.requireRoom(in: parent, byteCount: used ?? partition.volume.byteCount)
         return try ScratchFolder.with(in: parent) { (scratch) throws(Failure) in
             console.note("Partition \(partition.number) is resized in \(scratch.path).")
-            try restore(partition, to: scratch.file)
+            let isWhole = try restore(partition, to: scratch.file)
             let byteCount = partition.new.upperBound - partition.new.lowerBound
             if !partition.isSmaller { try setSize(of: scratch.file, byteCount) }
             try withTools(for: partition) { (resizer) throws(Failure) in try resizer.resize(scratch.file, to: byteCount) }
             try setSize(of: scratch.file, byteCount)
-            return try body(try imageCall { () throws(ImageError) in try FileImageReader(path: scratch.file) })
+            return try body(try imageCall { () throws(ImageError) in try FileImageReader(path: scratch.file) }, isWhole)
         }
     }
 
@@ -46,13 +46,18 @@ struct PartitionResizer {
         }
     }
 
-    private func restore(_ partition: FittedImage.Partition, to file: String) throws(Failure) {
+    /// - Returns: false if some of it could not be read when the snapshot was made; that was told.
+    private func restore(_ partition: FittedImage.Partition, to file: String) throws(Failure) -> Bool {
         let writer = try imageCall { () throws(ImageError) in try FileImageWriter(path: file, allowExisting: false) }
         var options = RestoreOptions()
         options.threadCount = threadCount
-        _ = try Operation(console: console, kind: .restore).run { (progress, cancellation) throws(RepositoryError) in
-            try repository.restore(image.only(partition.volume), to: writer, targetName: file, options: options, progress: progress, cancellation: cancellation)
+        let volume = image.only(partition.volume)
+        let report = try Operation(console: console, kind: .restore).run { (progress, cancellation) throws(RepositoryError) in
+            try repository.restore(volume, to: writer, targetName: file, options: options, progress: progress, cancellation: cancellation)
         }
+        let unreadable = UnreadableText(image: volume, parts: report.unreadableParts, path: nil)
+        for line in unreadable.lines("of partition \(partition.number) could not be read when the snapshot was made; the target holds zeros there") { console.warn(line) }
+        return report.unreadable.isEmpty
     }
 
     private func setSize(of file: String, _ byteCount: UInt64) throws(Failure) {

@@ -46,13 +46,15 @@ struct RestoreJob {
         // Without loop devices a file system grows where others shrink.
         let growing = LoopDevice.isPossible ? fitted?.partitions.filter { $0.isResized && !$0.isSmaller } ?? [] : []
         let shrinking = fitted?.partitions.filter { $0.isSmaller || growing.isEmpty && $0.isResized && PartitionResizer.knows($0) } ?? []
-        let report = try resized(shrinking, resizer, fitted) { (fitted) throws(Failure) in try restore(fitted, repository, console) }
+        let (report, isWhole) = try resized(shrinking, resizer, fitted) { (fitted) throws(Failure) in try restore(fitted, repository, console) }
+        if options.verifies, !report.isVerified {
+            throw Failure("interrupted; \(targetName) is complete\(growing.isEmpty ? "" : ", but for the size of its file systems"), but was not read back to its end", status: .interrupted)
+        }
         if let target { for partition in growing { try resizer.grow(partition, on: target) } }
         if options.discards, report.discardedByteCount == nil { console.warn("\(targetName) takes no discards; what nobody needs is as it was") }
         RestoreReporter(console: console).report(
             report, what, snapshot: snapshot, image: image, target: targetName, isStream: target == nil, milliseconds: Clock.monotonicMilliseconds - start)
-        if options.verifies, !report.isVerified { throw Failure("interrupted; \(targetName) is complete, but was not read back to its end", status: .interrupted) }
-        return report.unreadable.isEmpty ? .done : .incomplete
+        return report.unreadable.isEmpty && isWhole ? .done : .incomplete
     }
 
     private func restore(_ fitted: FittedImage?, _ repository: Repository, _ console: Console) throws(Failure) -> RestoreReport {
@@ -75,14 +77,17 @@ struct RestoreJob {
     }
 
     /// Runs `body` with an image in which these partitions have their new sizes already, before anything is written to the target.
+    ///
+    /// - Returns: besides the result, whether all of these partitions could be read when the snapshot was made.
     private func resized<Result>(
         _ partitions: [FittedImage.Partition], _ resizer: PartitionResizer, _ fitted: FittedImage?, _ body: (FittedImage?) throws(Failure) -> Result
-    ) throws(Failure) -> Result {
-        guard let fitted, let partition = partitions.first else { return try body(fitted) }
-        return try resizer.withResized(partition, in: try scratchParent()) { (reader) throws(Failure) in
+    ) throws(Failure) -> (Result, isWhole: Bool) {
+        guard let fitted, let partition = partitions.first else { return (try body(fitted), true) }
+        return try resizer.withResized(partition, in: try scratchParent()) { (reader, isWhole) throws(Failure) in
             var next = fitted
             next.replace(partition, with: reader)
-            return try resized(Array(partitions.dropFirst()), resizer, next, body)
+            let (result, areOthersWhole) = try resized(Array(partitions.dropFirst()), resizer, next, body)
+            return (result, isWhole && areOthersWhole)
         }
     }
 
