@@ -49,6 +49,8 @@ let package = Package(
         .target(name: "CLinux"),
         .target(name: "CInspectorSandbox"),
         .target(name: "CProgramStart"),
+        // Loads libnbd when it is needed.
+        .target(name: "CNBD"),
 
         // The layers, each ignorant of those below it in this list.
         module("Bytes", ["CLinux"]),
@@ -59,7 +61,7 @@ let package = Package(
         module("Sealing", ["Bytes", "RepositoryFormat", "CSodium", "CXXHash", "CLinux", crypto] + multiBuffer.dependencies),
         module("Storage", ["Bytes"]),
         module("LocalStorage", ["Bytes", "Storage", "CLinux"]),
-        module("DiskImages", ["Bytes", "CLinux", "DiskLayout"]),
+        module("DiskImages", ["Bytes", "Threading", "CLinux", "CNBD", "DiskLayout"]),
         module("DiskLayout", ["Bytes", "RepositoryFormat"]),
         module("Packing", ["Bytes", "CLinux", "Threading", "Storage", "Sealing", "Compression", "RepositoryFormat"]),
         module("ImageRepository", ["Bytes", "Threading", "Storage", "Sealing", "Chunking", "RepositoryFormat", "Packing", "DiskImages", "DiskLayout", "CLinux"]),

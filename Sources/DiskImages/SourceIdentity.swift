@@ -4,10 +4,12 @@ public struct SourceIdentity: Equatable, Sendable {
         case file
         case device
         case stream
+        /// An export of an NBD server.
+        case nbd
     }
 
     public var kind: Kind
-    /// The name an image has in its snapshot unless one is given: the path for a file, serial number or WWN for a device.
+    /// The name an image has in its snapshot unless one is given: the path for a file, serial number or WWN for a device, the URI of an export.
     public var imageName: String
     public var path: String
     public var serialNumber: String?

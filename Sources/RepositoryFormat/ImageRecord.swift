@@ -4,7 +4,7 @@ import Bytes
 public struct ImageRecord: Equatable, Sendable {
     /// What the source was.
     public struct Source: Equatable, Sendable {
-        /// "file", "device" or "stream".
+        /// "file", "device", "stream" or "nbd".
         public var kind: String
         public var path: String
         public var serialNumber: String?

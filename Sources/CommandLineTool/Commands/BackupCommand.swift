@@ -15,7 +15,7 @@ struct BackupCommand: Command {
             After an interruption run the same command again: what was stored is found.
             """)
 
-    @Argument(help: "Block devices or image files.", completion: .file())
+    @Argument(help: "Block devices, image files, or exports of NBD servers: nbd://HOST[:PORT]/EXPORT, nbd+unix:///EXPORT?socket=PATH.", completion: .file())
     var source: [String] = []
 
     @OptionGroup(title: "Repository")

@@ -14,6 +14,10 @@ struct BackupSources {
     init(paths: [String], streams: StreamOptions, imageName: String?, frozen: [MountedFileSystem]?) throws(Failure) {
         for path in paths {
             guard path != "-" else { throw Failure("for standard input, give --stdin-name and a name for the image instead of “-”", status: .usage) }
+            if NBDImageReader.isName(path) {
+                try add(export: path, imageName)
+                continue
+            }
             let reader = try imageCall { () throws(ImageError) in try FileImageReader(path: path) }
             if let frozen { try warnOfUse(path, frozen) }
             var identity = reader.identity
@@ -47,6 +51,14 @@ struct BackupSources {
         } else if mounted.isEmpty, let reason = try imageCall({ () throws(ImageError) in try ImageTarget.usage(of: path) }) {
             warnings.append("\(path) is in use (\(reason)): \(danger)")
         }
+    }
+
+    /// The inspector reads files and devices alone, so an export is one volume, of which all is used but what the server says is zero.
+    private mutating func add(export uri: String, _ imageName: String?) throws(Failure) {
+        let reader = try imageCall { () throws(ImageError) in try NBDImageReader(uri: uri) }
+        var identity = reader.identity
+        if let imageName { identity.imageName = imageName }
+        try add(BackupSource(reader, identity: identity))
     }
 
     private mutating func add(_ source: BackupSource) throws(Failure) {

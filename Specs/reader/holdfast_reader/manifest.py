@@ -111,7 +111,7 @@ def _parse(document: Document, json: Members, snapshot_id: bytes, digest: bytes)
 def _parse_image(json: Members) -> Image:
     byte_count = json.integer("byte_count", limits.IMAGE)
     source = json.object("source")
-    source.text("kind", ("file", "device", "stream"))
+    source.text("kind", ("file", "device", "stream", "nbd"))
     source.text("path")
     for key in ("serial_number", "world_wide_name", "model"):
         source.text_or_null(key)
