@@ -27,13 +27,13 @@ public struct ImageRecord: Equatable, Sendable {
     public var physicalSectorByteCount: UInt32
     /// The partition table as structured data; null if there is none or it was not looked for.
     public var label: JSONValue
-    /// Kind, id and generation of the change tracker that the next backup may ask; null if there is none.
-    public var changeTracker: JSONValue
+    /// Who can tell the next backup what changed; nil if nobody can.
+    public var changeTracker: ChangeTracker?
     public var volumes: [VolumeRecord]
 
     public init(
         name: String, source: Source, byteCount: UInt64, logicalSectorByteCount: UInt32, physicalSectorByteCount: UInt32,
-        label: JSONValue, changeTracker: JSONValue, volumes: [VolumeRecord]
+        label: JSONValue, changeTracker: ChangeTracker?, volumes: [VolumeRecord]
     ) {
         self.name = name
         self.source = source
@@ -56,7 +56,7 @@ public struct ImageRecord: Equatable, Sendable {
             "logical_sector_byte_count": .count(logicalSectorByteCount),
             "physical_sector_byte_count": .count(physicalSectorByteCount),
             "label": label,
-            "change_tracker": changeTracker,
+            "change_tracker": changeTracker?.json ?? .null,
             "volumes": .array(volumes.map(\.json)),
         ]
     }
@@ -71,7 +71,8 @@ public struct ImageRecord: Equatable, Sendable {
         logicalSectorByteCount = UInt32(try json.count("logical_sector_byte_count", limit: 1 << 20))
         physicalSectorByteCount = UInt32(try json.count("physical_sector_byte_count", limit: 1 << 20))
         label = try json.value("label")
-        changeTracker = try json.value("change_tracker")
+        let tracker = try json.value("change_tracker")
+        changeTracker = tracker == .null ? nil : try ChangeTracker(tracker)
         volumes = []
         for volume in try json.array("volumes", limit: FormatLimits.volumesPerImageMax) { volumes.append(try VolumeRecord(volume)) }
         try checkPlacements()

@@ -138,6 +138,10 @@ extension Manifest {
         /// Of those, read from the sources; holes are not read.
         public var readByteCount: UInt64 = 0
         public var unreadableByteCount: UInt64 = 0
+        /// Of the images, taken over from the parent because a change map called it unchanged, those audited included.
+        public var takenByteCount: UInt64 = 0
+        /// Of those, read all the same, and compared.
+        public var auditedByteCount: UInt64 = 0
         public var chunkCount: UInt64 = 0
         public var newChunkCount: UInt64 = 0
         /// Plaintext of the chunks stored for this snapshot.
@@ -152,6 +156,8 @@ extension Manifest {
                 "image_byte_count": .count(imageByteCount),
                 "read_byte_count": .count(readByteCount),
                 "unreadable_byte_count": .count(unreadableByteCount),
+                "taken_byte_count": .count(takenByteCount),
+                "audited_byte_count": .count(auditedByteCount),
                 "chunk_count": .count(chunkCount),
                 "new_chunk_count": .count(newChunkCount),
                 "new_byte_count": .count(newByteCount),
@@ -165,6 +171,8 @@ extension Manifest {
             imageByteCount = try json.count("image_byte_count", limit: limit)
             readByteCount = try json.count("read_byte_count", limit: limit)
             unreadableByteCount = try json.count("unreadable_byte_count", limit: limit)
+            takenByteCount = try json.count("taken_byte_count", limit: limit)
+            auditedByteCount = try json.count("audited_byte_count", limit: limit)
             chunkCount = try json.count("chunk_count", limit: limit)
             newChunkCount = try json.count("new_chunk_count", limit: limit)
             newByteCount = try json.count("new_byte_count", limit: limit)

@@ -15,7 +15,7 @@ SNAPSHOT_MEMBERS = {
     "id", "parent", "host", "start_time", "end_time", "tool", "tags", "description", "complete", "ordinal", "slot_id", "digest",
     "forgotten", "protected", "counters", "images"}
 COUNTERS = {
-    "image_byte_count", "read_byte_count", "unreadable_byte_count", "chunk_count", "new_chunk_count", "new_byte_count",
+    "image_byte_count", "read_byte_count", "unreadable_byte_count", "taken_byte_count", "audited_byte_count", "chunk_count", "new_chunk_count", "new_byte_count",
     "stored_byte_count"}
 PROGRESS_MEMBERS = {
     "operation", "total_byte_count", "done_byte_count", "read_byte_count", "new_byte_count", "stored_byte_count", "seconds",

@@ -22,7 +22,9 @@ public final class MemoryImageReader: ImageReader {
 
     public func read(at offset: UInt64, into bytes: inout MutableSpan<UInt8>) throws(ImageError) -> Int {
         precondition(offset <= byteCount && UInt64(bytes.count) <= byteCount - offset, "within the image")
-        for index in bytes.indices { bytes[index] = contents[Int(offset) + index] }
+        unsafe bytes.withUnsafeMutableBytes { memory in
+            unsafe contents.withUnsafeBytes { contents in unsafe memory.copyMemory(from: UnsafeRawBufferPointer(rebasing: contents[Int(offset)..<Int(offset) + memory.count])) }
+        }
         return bytes.count
     }
 }

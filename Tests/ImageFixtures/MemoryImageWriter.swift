@@ -51,9 +51,7 @@ public final class MemoryImageWriter: ImageWriter {
 
     public func write(_ bytes: Span<UInt8>, at offset: UInt64) throws(ImageError) {
         // Copied out, because a span does not enter a closure.
-        var copy: [UInt8] = []
-        copy.reserveCapacity(bytes.count)
-        for index in bytes.indices { copy.append(bytes[index]) }
+        let copy = unsafe bytes.withUnsafeBytes { unsafe [UInt8]($0) }
         try state.withLock { (state) throws(ImageError) in
             try store(copy, at: offset, &state)
             state.writtenByteCount += UInt64(copy.count)

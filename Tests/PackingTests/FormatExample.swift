@@ -131,7 +131,7 @@ struct FormatExample {
             root: MapSlot(kind: .node, id: id(node.encoded, .map)))
         let image = ImageRecord(
             name: "disk", source: .init(kind: "file", path: "/disk", serialNumber: nil, worldWideName: nil, model: nil), byteCount: byteCount,
-            logicalSectorByteCount: 512, physicalSectorByteCount: 4096, label: .null, changeTracker: .null, volumes: [volume])
+            logicalSectorByteCount: 512, physicalSectorByteCount: 4096, label: .null, changeTracker: nil, volumes: [volume])
         var counters = Manifest.Counters()
         counters.imageByteCount = byteCount
         counters.readByteCount = byteCount

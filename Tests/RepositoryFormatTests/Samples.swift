@@ -89,7 +89,7 @@ struct Samples {
             }
         return ImageRecord(
             name: name, source: .init(kind: "device", path: "/dev/sdä", serialNumber: "123", worldWideName: nil, model: "m"), byteCount: byteCount,
-            logicalSectorByteCount: 512, physicalSectorByteCount: 4096, label: ["type": "gpt"], changeTracker: .null,
+            logicalSectorByteCount: 512, physicalSectorByteCount: 4096, label: ["type": "gpt"], changeTracker: ChangeTracker(kind: "map", id: "vg/root", generation: "7"),
             volumes: [
                 .init(kind: .whole, partition: nil, placements: [.init(offset: 0, byteCount: half)], averageChunkByteCount: 32_768, fileSystem: .null, root: root),
                 .init(

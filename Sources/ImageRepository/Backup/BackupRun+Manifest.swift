@@ -13,12 +13,18 @@ extension BackupRun {
     }
 
     func makeManifest(
-        _ images: [ImageRecord], parent: SnapshotID?, unreadable: [Range<UInt64>], isComplete: Bool, storedByteCount: UInt64
+        _ content: BackupContent, parent: SnapshotID?, storedByteCount: UInt64
     ) -> Manifest {
+        let images = content.images
+        let unreadable = content.unreadable.map(\.range)
         var counts = Manifest.Counters()
         counts.imageByteCount = images.reduce(0) { $0 + $1.byteCount }
         counts.readByteCount = progress.readByteCount.load(ordering: .relaxed)
         counts.unreadableByteCount = unreadable.reduce(0) { $0 + UInt64($1.count) }
+        for case .used(let taken, let audited) in content.changeMaps.map(\.outcome) {
+            counts.takenByteCount += taken
+            counts.auditedByteCount += audited
+        }
         counts.chunkCount = counters.chunkCount.load(ordering: .relaxed)
         counts.newChunkCount = counters.newChunkCount.load(ordering: .relaxed)
         counts.newByteCount = progress.newByteCount.load(ordering: .relaxed)
@@ -28,7 +34,7 @@ extension BackupRun {
         return Manifest(
             snapshot: session.id, parent: parent, host: host, machineID: repository.environment.machineID, startTime: startTime,
             endTime: repository.timestamp, tool: repository.environment.tool, tags: options.tags, description: options.description,
-            images: images, attachments: [], counters: counts, isComplete: isComplete,
+            images: images, attachments: [], counters: counts, isComplete: content.isComplete,
             ordinal: nextOrdinal,
             heads: own.filter { $0.manifest.ordinal == newest }.map { Manifest.Head(snapshot: $0.id, digest: $0.digest) },
             seen: Manifest.Seen(known.snapshots.map(\.id)), keyringNumber: repository.keyrings.current.number, requiredFeatures: .none)
@@ -44,7 +50,7 @@ extension Manifest.Seen {
 }
 
 extension ImageRecord {
-    init(_ source: BackupSource, byteCount: UInt64, label: JSONValue, volumes: [VolumeRecord]) {
+    init(_ source: BackupSource, byteCount: UInt64, label: JSONValue, tracker: ChangeTracker?, volumes: [VolumeRecord]) {
         let identity = source.identity
         self.init(
             name: identity.imageName,
@@ -52,6 +58,6 @@ extension ImageRecord {
                 kind: identity.kind.rawValue, path: identity.path, serialNumber: identity.serialNumber,
                 worldWideName: identity.worldWideName, model: identity.model),
             byteCount: byteCount, logicalSectorByteCount: source.layout?.sectorByteCount ?? identity.logicalSectorByteCount,
-            physicalSectorByteCount: identity.physicalSectorByteCount, label: label, changeTracker: .null, volumes: volumes)
+            physicalSectorByteCount: identity.physicalSectorByteCount, label: label, changeTracker: tracker, volumes: volumes)
     }
 }

@@ -53,11 +53,18 @@ struct BandFeeder: Sendable {
     let progress: ProgressCounters
     let cancellation: Cancellation
 
+    /// What knows of bands that they are the parent's.
+    enum Recognition {
+        case none
+        case scanner(UnchangedScanner)
+        case changes(ChangeScanner)
+    }
+
     /// Reads an image. Holes are not read, and whole bands of them become one outcome.
     ///
-    /// - Parameter recognise: makes an outcome of a band that the scanner recognised as a whole.
+    /// - Parameter recognise: makes an outcome of a band that was recognised as a whole.
     func feed(
-        _ reader: any ImageReader, sectorByteCount: UInt32, scanner: UnchangedScanner?, recognise: ([MapEntry]) -> BandOutcome
+        _ reader: any ImageReader, sectorByteCount: UInt32, _ recognition: Recognition, recognise: ([MapEntry]) -> BandOutcome
     ) throws(RepositoryError) -> FeedReport {
         var report = FeedReport(byteCount: reader.byteCount)
         var extents = ExtentCursor(reader)
@@ -78,22 +85,30 @@ struct BandFeeder: Sendable {
                 }
             }
             let byteCount = Int(min(BandFeeder.bandByteCount, reader.byteCount - start))
-            let scan = try scanner?.scan(
+            let known = try recognition.look(
                 band, start: start, byteCount: byteCount,
                 uniform: { offset throws(RepositoryError) in try uniform(reader, &extents, at: offset, &report) },
+                extent: { offset throws(RepositoryError) in
+                    if let found = try uniform(reader, &extents, at: offset, &report) { return found }
+                    return (.data, try extents.extent(at: offset).end)
+                },
                 recognised: { byteCount, readByteCount in
                     progress.readByteCount.add(UInt64(readByteCount), ordering: .relaxed)
                     noteDone(UInt64(byteCount))
                 })
-            if let scan, scan.position == byteCount {
-                sink.outcomes.put(recognise(scan.entries), at: band)
+            if known.unread.isEmpty {
+                sink.outcomes.put(recognise(known.entries), at: band)
                 band += 1
                 continue
             }
             let buffer = sink.buffers.take()
             do throws(RepositoryError) {
-                let gaps = try fill(buffer, from: scan?.position ?? 0, byteCount: byteCount, reader, &extents, start, unreadable, &report)
-                hand(BandJob(band: band, buffer: buffer, byteCount: byteCount, gaps: gaps, scan: scan))
+                var gaps = known.taken
+                for range in known.unread {
+                    gaps += try fill(buffer, range, byteCount: byteCount, reader, &extents, start, unreadable, &report)
+                }
+                gaps.sort { $0.range.lowerBound < $1.range.lowerBound }
+                hand(BandJob(band: band, buffer: buffer, byteCount: byteCount, gaps: gaps, scan: known.scan))
             } catch {
                 sink.buffers.giveBack(buffer)
                 throw error
@@ -153,7 +168,7 @@ struct BandFeeder: Sendable {
         if !sink.jobs.put(job) { sink.buffers.giveBack(job.buffer) }
     }
 
-    private func noteRead(_ byteCount: Int) {
+    func noteRead(_ byteCount: Int) {
         progress.readByteCount.add(UInt64(byteCount), ordering: .relaxed)
         limit?.wait(afterReading: byteCount, cancellation)
     }
@@ -174,35 +189,33 @@ struct BandFeeder: Sendable {
         return current <= offset ? (.unreadable, reader.byteCount) : (kind, current)
     }
 
-    /// Fills the buffer with a band, from the block on in which `first` lies; answers which ranges behind `first` could not be read, or are not used.
+    /// Fills the buffer with a range of a band, in whole blocks; answers which parts of the range could not be read, or are not used.
     private func fill(
-        _ buffer: AlignedBuffer, from first: Int, byteCount: Int, _ reader: any ImageReader, _ extents: inout ExtentCursor, _ start: UInt64,
+        _ buffer: AlignedBuffer, _ asked: Range<Int>, byteCount: Int, _ reader: any ImageReader, _ extents: inout ExtentCursor, _ start: UInt64,
         _ scanner: UnreadableRangeScanner, _ report: inout FeedReport
     ) throws(RepositoryError) -> [BandGap] {
         var gaps: [BandGap] = []
         func note(_ kind: MapKind, _ range: Range<Int>, _ report: inout FeedReport) {
-            let range = range.clamped(to: first..<byteCount)
+            let range = range.clamped(to: asked)
             if range.isEmpty { return }
             if kind == .unreadable { report.addUnreadable(start + UInt64(range.lowerBound)..<start + UInt64(range.upperBound)) }
-            if let last = gaps.last, last.kind == kind, last.range.upperBound == range.lowerBound {
-                gaps[gaps.count - 1].range = last.range.lowerBound..<range.upperBound
-            } else {
-                gaps.append(BandGap(kind: kind, range: range))
-            }
+            gaps.append(BandGap(kind, range))
         }
-        var position = first / ZeroBlocks.blockByteCount * ZeroBlocks.blockByteCount
-        while position < byteCount {
+        let block = ZeroBlocks.blockByteCount
+        let end = min((asked.upperBound + block - 1) / block * block, byteCount)
+        var position = asked.lowerBound / block * block
+        while position < end {
             try cancellation.check()
-            if let (kind, end) = try uniform(reader, &extents, at: start + UInt64(position), &report) {
-                let range = position..<Int(min(UInt64(byteCount), end - start))
+            if let (kind, kindEnd) = try uniform(reader, &extents, at: start + UInt64(position), &report) {
+                let range = position..<Int(min(UInt64(end), kindEnd - start))
                 buffer.zero(range)
-                noteDone(UInt64(range.upperBound - max(first, range.lowerBound)))
+                noteDone(UInt64(range.clamped(to: asked).count))
                 if kind != .zero { note(kind, range, &report) }
                 position = range.upperBound
                 continue
             }
             let extent = try extents.extent(at: start + UInt64(position))
-            let range = position..<min(position + BandFeeder.pieceByteCount, byteCount, Int(min(UInt64(byteCount), extent.end - start)))
+            let range = position..<min(position + BandFeeder.pieceByteCount, end, Int(min(UInt64(end), extent.end - start)))
             let outcome = try imaging { () throws(ImageError) in
                 try buffer.withMutableBytes(in: range) { bytes throws(ImageError) in
                     try scanner.read(from: reader, at: start + UInt64(position), into: &bytes)
@@ -210,7 +223,7 @@ struct BandFeeder: Sendable {
             }
             for bad in outcome.unreadable { note(.unreadable, Int(bad.lowerBound - start)..<Int(bad.upperBound - start), &report) }
             if outcome.endedAt != nil { report.hasShrunk = true }
-            let count = range.upperBound - max(first, range.lowerBound)
+            let count = range.clamped(to: asked).count
             noteRead(count)
             noteDone(UInt64(count))
             position = range.upperBound

@@ -8,17 +8,24 @@ struct BandJob: Sendable {
     var band: UInt64
     var buffer: AlignedBuffer
     var byteCount: Int
-    /// In order; the buffer holds zeros there.
+    /// In order.
     var gaps: [BandGap]
     /// What was recognised when it was read. The buffer holds the band from the block of its position on.
     var scan: UnchangedScan?
 }
 
-/// A range within a band that holds no data.
+/// A range within a band that a worker need not look at. What the buffer holds there means nothing.
 struct BandGap: Sendable {
-    /// Unreadable or unused.
-    var kind: MapKind
     var range: Range<Int>
+    /// They cover the range: one that is unreadable or unused, or those that the parent has.
+    var entries: [MapEntry]
+
+    init(range: Range<Int>, entries: [MapEntry]) {
+        self.range = range
+        self.entries = entries
+    }
+
+    init(_ kind: MapKind, _ range: Range<Int>) { self.init(range: range, entries: [MapEntry(kind: kind, byteCount: UInt32(range.count))]) }
 }
 
 /// What became of a band, or of a run of bands that needed no reading.

@@ -67,18 +67,19 @@ final class BandWorker: @unchecked Sendable {
         var parentPosition = ParentPosition(parent)
         var position = job.scan?.position ?? 0
         var cut: [(entry: Int, range: Range<Int>)] = []
-        for (kind, gap) in job.gaps.map({ ($0.kind, $0.range.clamped(to: position..<job.byteCount)) }) + [(.unreadable, job.byteCount..<job.byteCount)] {
-            while position < gap.lowerBound {
-                if let entry = parentPosition.entry(at: position, to: gap.lowerBound),
+        for gap in job.gaps + [BandGap(range: job.byteCount..<job.byteCount, entries: [])] {
+            let limit = gap.range.lowerBound
+            while position < limit {
+                if let entry = parentPosition.entry(at: position, to: limit),
                     unsafe try reuse(entry, raw, position, job.band)
                 {
                     entries.append(entry)
                     position += Int(entry.byteCount)
                     continue
                 }
-                let piece = cutter.nextPiece(in: bytes, at: position, to: gap.lowerBound)
+                let piece = cutter.nextPiece(in: bytes, at: position, to: limit)
                 switch piece {
-                case .zero(let range): BandWorker.append(.zero, range.count, to: &entries)
+                case .zero(let range): BandWorker.append(MapEntry(kind: .zero, byteCount: UInt32(range.count)), to: &entries)
                 case .data(let range):
                     cut.append((entries.count, range))
                     entries.append(MapEntry(kind: .data, byteCount: UInt32(range.count)))
@@ -86,8 +87,8 @@ final class BandWorker: @unchecked Sendable {
                 }
                 position = piece.range.upperBound
             }
-            if !gap.isEmpty { BandWorker.append(kind, gap.count, to: &entries) }
-            position = gap.upperBound
+            for entry in gap.entries { BandWorker.append(entry, to: &entries) }
+            position = gap.range.upperBound
         }
         unsafe try storeCut(&cut, &entries, raw, job.band)
         return entries
@@ -135,11 +136,11 @@ final class BandWorker: @unchecked Sendable {
     }
 
     /// Joins neighbours of one uniform kind.
-    private static func append(_ kind: MapKind, _ byteCount: Int, to entries: inout [MapEntry]) {
-        if let last = entries.last, last.kind == kind {
-            entries[entries.count - 1].byteCount += UInt32(byteCount)
+    private static func append(_ entry: MapEntry, to entries: inout [MapEntry]) {
+        if let last = entries.last, last.kind == entry.kind, entry.kind.isUniform {
+            entries[entries.count - 1].byteCount += entry.byteCount
         } else {
-            entries.append(MapEntry(kind: kind, byteCount: UInt32(byteCount)))
+            entries.append(entry)
         }
     }
 }

@@ -30,7 +30,7 @@ final class ParentMatcher {
     }
 
     func compare(_ entry: MapEntry, _ bytes: UnsafeRawBufferPointer) -> Answer {
-        guard !counters.isFingerprintRefuted.load(ordering: .relaxed), unsafe member.fingerprint(bytes) == entry.fingerprint else { return .different }
+        guard !isRefuted, unsafe member.fingerprint(bytes) == entry.fingerprint else { return .different }
         guard let chunkByteCount = claims.byteCount(entry.chunk) else { return .missing }
         guard UInt64(entry.chunkOffset) + UInt64(entry.byteCount) <= UInt64(chunkByteCount) else { return .different }
         // A reference to a part of a chunk cannot be verified by these bytes alone.
@@ -39,6 +39,14 @@ final class ParentMatcher {
         counters.isFingerprintRefuted.store(true, ordering: .relaxed)
         return .different
     }
+
+    /// Whether the entry's chunk is in the repository, so that a snapshot may name it.
+    func isThere(_ entry: MapEntry) -> Bool {
+        claims.byteCount(entry.chunk).map { UInt64(entry.chunkOffset) + UInt64(entry.byteCount) <= UInt64($0) } ?? false
+    }
+
+    /// Whether a fingerprint was wrong, so that none is believed.
+    var isRefuted: Bool { counters.isFingerprintRefuted.load(ordering: .relaxed) }
 
     /// Draws the distance to the next, uniform around the rate: one system call for many matches.
     private func isToBeVerified() -> Bool {

@@ -9,14 +9,22 @@ import Threading
 struct VolumeSource: Sendable {
     var content: BackupSource.Content
     var sectorByteCount: UInt32
+    /// Nil where nobody knows what changed.
+    var changes: VolumeChanges?
 
-    init(_ source: BackupSource, _ volume: SourceVolume) {
+    init(_ source: BackupSource, _ volume: SourceVolume, _ changes: TrustedChanges?) {
         sectorByteCount = source.identity.logicalSectorByteCount
-        content =
-            switch source.content {
-            case .image(let reader) where source.layout != nil: .image(VolumeReader(reader, range: volume.range, free: volume.free))
-            case .image, .stream: source.content
-            }
+        var content = source.content
+        if case .image(let reader) = content {
+            var image = reader
+            if let changes { image = ZeroedReader(image, changes.map) }
+            if source.layout != nil { image = VolumeReader(image, range: volume.range, free: volume.free) }
+            content = .image(image)
+        }
+        self.content = content
+        self.changes = changes.map {
+            VolumeChanges(image: $0, start: volume.range.lowerBound, alwaysAudited: $0.alwaysAudited(of: volume, imageByteCount: $0.map.byteCount))
+        }
     }
 }
 
@@ -48,10 +56,7 @@ struct VolumeBackup {
                         case .image(let reader):
                             try feeder.feed(
                                 reader, sectorByteCount: source.sectorByteCount,
-                                scanner: parent.map { parent in
-                                    UnchangedScanner(
-                                        parent, reader, limit: feeder.limit, cancellation: feeder.cancellation, threadCount: threadCount, makeMatcher: makeMatcher)
-                                },
+                                VolumeBackup.recognition(source, reader, parent, feeder, threadCount, makeMatcher),
                                 recognise: { BandOutcome($0, member, counters) })
                         case .stream(let stream): try feeder.feed(stream)
                         }
@@ -75,6 +80,15 @@ struct VolumeBackup {
         guard let report = report.withLock({ $0 }) else { throw .cancelled }
         let root = try tree.finish(byteCount: report.byteCount) { bytes throws(RepositoryError) in try storeNode(bytes) }
         return (root, report)
+    }
+
+    private static func recognition(
+        _ source: VolumeSource, _ reader: any ImageReader, _ parent: ParentMaps?, _ feeder: BandFeeder, _ threadCount: Int, _ makeMatcher: () -> ParentMatcher
+    ) -> BandFeeder.Recognition {
+        guard let parent else { return .none }
+        if let changes = source.changes { return .changes(ChangeScanner(changes, parent, reader, makeMatcher()) { feeder.noteRead($0) }) }
+        return .scanner(
+            UnchangedScanner(parent, reader, limit: feeder.limit, cancellation: feeder.cancellation, threadCount: threadCount, makeMatcher: makeMatcher))
     }
 
     /// Starts as many as there is room for; without any the backup has failed. The last one to end, which is after the reader has, closes the outcomes.

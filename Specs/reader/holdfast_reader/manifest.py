@@ -95,7 +95,7 @@ def _parse(document: Document, json: Members, snapshot_id: bytes, digest: bytes)
                                       parse_root(item.object("root"), byte_count)))
     for key in ("machine_id", "tool"):
         json.text(key)
-    for key in ("image", "read", "unreadable", "new", "stored"):
+    for key in ("image", "read", "unreadable", "taken", "audited", "new", "stored"):
         json.object("counters").integer(f"{key}_byte_count")
     for key in ("chunk_count", "new_chunk_count"):
         json.object("counters").integer(key)

@@ -21,7 +21,8 @@ from holdfast_reader.xxh3 import xxh3_128
 
 BAND = 1 << 24
 TIME = "2026-03-01T12:00:00Z"
-COUNTERS = ("image_byte_count", "read_byte_count", "unreadable_byte_count", "chunk_count", "new_chunk_count",
+COUNTERS = ("image_byte_count", "read_byte_count", "unreadable_byte_count", "taken_byte_count",
+            "audited_byte_count", "chunk_count", "new_chunk_count",
             "new_byte_count", "stored_byte_count")
 KEY_SECRET = bytes(range(32))
 

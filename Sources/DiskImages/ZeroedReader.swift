@@ -1,0 +1,29 @@
+/// An image of which a map says where it reads as zeros.
+public final class ZeroedReader: ImageReader {
+    private let image: any ImageReader
+    private let map: ChangeMap
+
+    /// - Precondition: both are of one size.
+    public init(_ image: any ImageReader, _ map: ChangeMap) {
+        precondition(image.byteCount == map.byteCount, "the map is of this image")
+        self.image = image
+        self.map = map
+    }
+
+    public var byteCount: UInt64 { image.byteCount }
+
+    public func extent(at offset: UInt64) throws(ImageError) -> ImageExtent {
+        let told = map.extent(at: offset)
+        if told.kind == .zero { return ImageExtent(kind: .zero, end: told.end) }
+        let found = try image.extent(at: offset)
+        return ImageExtent(kind: found.kind, end: min(found.end, told.end))
+    }
+
+    public func read(at offset: UInt64, into bytes: inout MutableSpan<UInt8>) throws(ImageError) -> Int { try image.read(at: offset, into: &bytes) }
+
+    public func currentByteCount() throws(ImageError) -> UInt64 { try image.currentByteCount() }
+
+    public func hasChanged() throws(ImageError) -> Bool { try image.hasChanged() }
+
+    public func prefetch(at offset: UInt64, byteCount: UInt64) { image.prefetch(at: offset, byteCount: byteCount) }
+}
