@@ -67,7 +67,7 @@ static int wait_once(holdfast_nbd *connection) {
     return -1;
 }
 
-holdfast_nbd *holdfast_nbd_connect(const char *uri, const char *context, int timeout) {
+holdfast_nbd *holdfast_nbd_connect(const char *uri, const char *context, const char *other, int timeout) {
     if (holdfast_nbd_load() != 0) {
         note("libnbd is not installed");
         return NULL;
@@ -77,7 +77,7 @@ holdfast_nbd *holdfast_nbd_connect(const char *uri, const char *context, int tim
     connection->timeout = timeout;
     connection->handle = library.nbd_create();
     if (!connection->handle || (context && library.nbd_add_meta_context(connection->handle, context) != 0)
-        || library.nbd_aio_connect_uri(connection->handle, uri) != 0) {
+        || (other && library.nbd_add_meta_context(connection->handle, other) != 0) || library.nbd_aio_connect_uri(connection->handle, uri) != 0) {
         note_error();
         goto failed;
     }

@@ -18,18 +18,16 @@ final class NBDConnection: @unchecked Sendable {
     let readByteCountMax: Int
     /// Whether more connections may be made that see the same bytes.
     let allowsMore: Bool
-    /// What the server can be asked about; nil if it does not know it.
-    let context: String?
     let exportName: String
 
     /// - Parameters:
-    ///   - context: a metadata context, such as `base:allocation`.
+    ///   - context: of metadata that will be asked for besides `base:allocation`.
     ///   - isOptional: whether it is given up soon.
     /// - Throws: `.unsuitable` where libnbd is not installed, `.failed` if the server cannot be reached or refuses.
-    init(_ uri: String, context: String, isOptional: Bool = false) throws(ImageError) {
+    init(_ uri: String, context: String? = nil, isOptional: Bool = false) throws(ImageError) {
         guard holdfast_nbd_load() == 0 else { throw .unsuitable(path: uri, reason: "sources of NBD servers need libnbd, version 1.4 or later (Debian: libnbd0)") }
         let patience = isOptional ? NBDConnection.shortPatienceMilliseconds : NBDConnection.patienceMilliseconds
-        guard let made = unsafe holdfast_nbd_connect(uri, context, patience) else { throw .failed(path: uri, operation: "connect", reason: NBDConnection.reason) }
+        guard let made = unsafe holdfast_nbd_connect(uri, NBDConnection.allocation, context, patience) else { throw .failed(path: uri, operation: "connect", reason: NBDConnection.reason) }
         unsafe connection = made
         self.uri = uri
         let size = unsafe holdfast_nbd_byte_count(made)
@@ -37,7 +35,6 @@ final class NBDConnection: @unchecked Sendable {
         blockByteCount = UInt64(unsafe holdfast_nbd_minimum_block(made))
         readByteCountMax = Int(unsafe holdfast_nbd_maximum_block(made))
         allowsMore = unsafe holdfast_nbd_shares(made) != 0
-        self.context = unsafe holdfast_nbd_has_context(made, context) != 0 ? context : nil
         let name = unsafe holdfast_nbd_export_name(made)
         exportName = unsafe name.map { unsafe String(cString: $0) } ?? ""
         unsafe free(name)
@@ -52,11 +49,13 @@ final class NBDConnection: @unchecked Sendable {
         try check(Int(result), at: offset, "read")
     }
 
+    /// Whether the server tells of it.
+    func knows(_ context: String) -> Bool { unsafe holdfast_nbd_has_context(connection, context) != 0 }
+
     /// Lengths and flags of what lies from `offset` on, as far as the server likes to tell in one answer: at least one, and not beyond what was asked for.
     ///
     /// - Precondition: the server knows the context.
-    func blockStatus(at offset: UInt64, byteCount: UInt64) throws(ImageError) -> [(byteCount: UInt64, flags: UInt32)] {
-        guard let context else { preconditionFailure("a context") }
+    func blockStatus(_ context: String, at offset: UInt64, byteCount: UInt64) throws(ImageError) -> [(byteCount: UInt64, flags: UInt32)] {
         // As many as QEMU sends at most.
         let capacity = 1 << 17
         var pairCount = 0

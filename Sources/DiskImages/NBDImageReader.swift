@@ -26,13 +26,23 @@ public final class NBDImageReader: ImageReader {
     /// Whether a source's name is that of an export: `nbd://HOST[:PORT]/EXPORT` or `nbd+unix:///EXPORT?socket=PATH`.
     public static func isName(_ text: String) -> Bool { text.hasPrefix("nbd://") || text.hasPrefix("nbd+unix://") }
 
-    /// - Parameter uri: as `isName` has it.
+    /// What a dirty bitmap says: everything it does not name is the same as when it began. Nil if the server has none of that name.
+    public let changes: ChangeMap?
+    /// As the server knows it.
+    public let exportName: String
+
+    /// - Parameters:
+    ///   - uri: as `isName` has it.
+    ///   - dirtyBitmap: the name of a bitmap that QEMU exports with the disk.
     /// - Throws: `.unsuitable` where libnbd is not installed, `.failed` if the server cannot be reached or has no such export.
-    public init(uri: String) throws(ImageError) {
-        let first = try NBDConnection(uri, context: NBDConnection.allocation)
+    public init(uri: String, dirtyBitmap: String? = nil) throws(ImageError) {
+        let context = dirtyBitmap.map { "qemu:dirty-bitmap:\($0)" }
+        let first = try NBDConnection(uri, context: context)
+        exportName = first.exportName
+        changes = try context.flatMap { context throws(ImageError) in try NBDImageReader.changes(first, context) }
         byteCount = first.byteCount
         identity = SourceIdentity(kind: .nbd, imageName: uri, path: uri)
-        tellsExtents = first.context != nil
+        tellsExtents = first.knows(NBDConnection.allocation)
         connections = Pool([first] + NBDImageReader.more(like: first, uri))
     }
 
@@ -42,7 +52,7 @@ public final class NBDImageReader: ImageReader {
         var connections: [NBDConnection] = []
         do throws(ImageError) {
             for _ in 1..<connectionCountMax {
-                let connection = try NBDConnection(uri, context: NBDConnection.allocation, isOptional: true)
+                let connection = try NBDConnection(uri, isOptional: true)
                 guard connection.byteCount == first.byteCount else { break }
                 connections.append(connection)
             }
@@ -52,14 +62,24 @@ public final class NBDImageReader: ImageReader {
         return connections
     }
 
+    private static func changes(_ connection: NBDConnection, _ context: String) throws(ImageError) -> ChangeMap? {
+        guard connection.knows(context) else { return nil }
+        var map = ChangeMap()
+        while map.byteCount < connection.byteCount {
+            let asked = min(statusByteCount, connection.byteCount - map.byteCount)
+            // NBD_STATE_DIRTY
+            for (byteCount, flags) in try connection.blockStatus(context, at: map.byteCount, byteCount: asked) { map.append(flags & 1 != 0 ? .data : .same, byteCount: byteCount) }
+        }
+        return map
+    }
+
     public func extent(at offset: UInt64) throws(ImageError) -> ImageExtent {
         precondition(offset < byteCount, "within the image")
         guard tellsExtents else { return ImageExtent(kind: .data, end: byteCount) }
         return try extents.withLock { (window) throws(ImageError) -> ImageExtent in
             if offset < window.start || offset >= window.extents.last?.end ?? 0 { window = try fetchExtents(at: offset) }
             // The answer reaches beyond the offset.
-            let place = window.extents.partitionPoint { $0.end > offset }
-            return window.extents[place]
+            return window.extents[window.extents.partitionPoint { $0.end > offset }]
         }
     }
 
@@ -68,7 +88,13 @@ public final class NBDImageReader: ImageReader {
         defer { connections.giveBack(connection) }
         // From an aligned place on.
         let start = offset / connection.blockByteCount * connection.blockByteCount
-        let answer = try connection.blockStatus(at: start, byteCount: min(NBDImageReader.statusByteCount, byteCount - start))
+        let asked = min(NBDImageReader.statusByteCount, byteCount - start)
+        let answer: [(byteCount: UInt64, flags: UInt32)]
+        do throws(ImageError) { answer = try connection.blockStatus(NBDConnection.allocation, at: start, byteCount: asked) } catch {
+            if case .incomplete = error { throw error }
+            // What a server cannot tell, reading shows.
+            answer = [(asked, 0)]
+        }
         var window = ExtentWindow(start: start)
         var end = start
         for (byteCount, flags) in answer {

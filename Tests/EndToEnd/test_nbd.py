@@ -97,7 +97,7 @@ def test_a_server_that_refuses_ends_the_backup_at_once(repository: Repository, t
     image = make_image(tmp_path / "disk.img", 20 * MIB, 6)
     with nbdkit(tmp_path / "nbd.sock", "--filter=error", "file", image, "error-pread=EPERM", "error-rate=100%"):
         outcome = repository.run("backup", uri(tmp_path / "nbd.sock")).require(1)
-    assert "read at byte 0" in outcome.errors
+    assert "read at byte 0 failed" in outcome.errors
     assert repository.snapshot_ids() == []
 
 

@@ -30,6 +30,9 @@ struct BackupCommand: Command {
     @OptionGroup(title: "Consistency")
     var consistency: ConsistencyOptions
 
+    @OptionGroup(title: "Changed blocks")
+    var changes: ChangeOptions
+
     @Option(help: "What to call the image, instead of its path or the disk's serial number; only for a single source.")
     var imageName: String?
 
@@ -71,6 +74,10 @@ struct BackupCommand: Command {
     func validate() throws {
         if source.isEmpty, !streams.isGiven { throw ValidationError("Name at least one SOURCE, --stdin-name or --stdin-command.") }
         if imageName != nil, source.count + (streams.isGiven ? 1 : 0) != 1 { throw ValidationError("--image-name is for a single source.") }
+        if changes.changedMap != nil, source.count != 1 || streams.isGiven { throw ValidationError("--changed-map is for a single source, a file, device or export.") }
+        if changes.dirtyBitmap != nil || changes.nextBitmap != nil, !source.contains(where: NBDImageReader.isName) {
+            throw ValidationError("Dirty bitmaps are for sources of NBD servers.")
+        }
         let names = tags + [imageName, host, streams.stdinName].compactMap { $0 }
         if names.contains(where: { $0.utf8.count > 1024 }) { throw ValidationError("Names and tags have at most 1024 bytes.") }
         if allBlocks, skipPageFiles { throw ValidationError("--all-blocks backs up every block, and --skip-page-files leaves some out.") }
@@ -125,7 +132,7 @@ struct BackupCommand: Command {
     }
 
     private func openSources(_ frozen: [MountedFileSystem]?, _ console: Console) throws(Failure) -> BackupSources {
-        let opened = try BackupSources(paths: source, streams: streams, imageName: imageName, frozen: frozen)
+        let opened = try BackupSources(paths: source, streams: streams, imageName: imageName, changes: changes, frozen: frozen)
         for warning in opened.warnings { console.warn(warning) }
         return opened
     }
@@ -142,6 +149,7 @@ struct BackupCommand: Command {
         options.threadCount = threads
         options.readLimit = limitRate
         options.rehashes = rehash
+        options.auditShare = changes.audit
         switch parent {
         case nil: options.parent = .automatic
         case "none": options.parent = .none

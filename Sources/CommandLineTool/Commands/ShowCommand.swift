@@ -52,6 +52,7 @@ struct ShowCommand: Command {
             ("tags", manifest.tags.joined(separator: ", ")), ("description", manifest.description),
             ("complete", manifest.isComplete ? "yes" : "no, \(ByteText.of(counters.unreadableByteCount)) could not be read"),
             ("images", ByteText.of(counters.imageByteCount)), ("read", ByteText.of(counters.readByteCount)),
+            ("taken over", counters.takenByteCount == 0 ? "" : "\(ByteText.of(counters.takenByteCount)), of which \(ByteText.of(counters.auditedByteCount)) were read and compared"),
             ("new", "\(ByteText.of(counters.newByteCount)) in \(counters.newChunkCount) of \(CountText.of(counters.chunkCount, "chunk"))"),
             ("stored", ByteText.of(counters.storedByteCount)), ("digest", snapshot.digest.hexadecimal),
         ]

@@ -100,6 +100,12 @@ enum ArgumentValues {
         return percent
     }
 
+    /// `1%`, `0.1%`, as a part of 1.
+    static func auditShare(_ text: String) throws -> Double {
+        guard let percent = share(text) else { throw ValidationError("“\(text)” is no share; write 1%, 0.1%, or 100% for all.") }
+        return percent / 100
+    }
+
     /// 0 to 100.
     private static func share(_ text: String) -> Double? {
         guard text.hasSuffix("%"), text.dropLast().allSatisfy({ "0123456789.".contains($0) }), let percent = Double(text.dropLast()), percent <= 100 else { return nil }

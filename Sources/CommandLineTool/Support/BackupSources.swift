@@ -11,18 +11,19 @@ struct BackupSources {
     private(set) var stop: @Sendable () -> Void = {}
 
     /// - Parameter frozen: file systems that will hold still; nil where somebody else sees to it that all do.
-    init(paths: [String], streams: StreamOptions, imageName: String?, frozen: [MountedFileSystem]?) throws(Failure) {
+    init(paths: [String], streams: StreamOptions, imageName: String?, changes: ChangeOptions, frozen: [MountedFileSystem]?) throws(Failure) {
+        let tracking = try changes.trackingOfFile()
         for path in paths {
             guard path != "-" else { throw Failure("for standard input, give --stdin-name and a name for the image instead of “-”", status: .usage) }
             if NBDImageReader.isName(path) {
-                try add(export: path, imageName)
+                try add(export: path, imageName, changes, tracking)
                 continue
             }
             let reader = try imageCall { () throws(ImageError) in try FileImageReader(path: path) }
             if let frozen { try warnOfUse(path, frozen) }
             var identity = reader.identity
             if let imageName { identity.imageName = imageName }
-            try add(BackupSource(reader, identity: identity))
+            try add(BackupSource(reader, identity: identity, tracking: tracking))
         }
         if let command = streams.stdinCommand {
             let stream = try imageCall { () throws(ImageError) in try CommandStream(shell: command) }
@@ -54,11 +55,11 @@ struct BackupSources {
     }
 
     /// The inspector reads files and devices alone, so an export is one volume, of which all is used but what the server says is zero.
-    private mutating func add(export uri: String, _ imageName: String?) throws(Failure) {
-        let reader = try imageCall { () throws(ImageError) in try NBDImageReader(uri: uri) }
+    private mutating func add(export uri: String, _ imageName: String?, _ changes: ChangeOptions, _ tracking: ChangeTracking?) throws(Failure) {
+        let reader = try imageCall { () throws(ImageError) in try NBDImageReader(uri: uri, dirtyBitmap: changes.dirtyBitmap) }
         var identity = reader.identity
         if let imageName { identity.imageName = imageName }
-        try add(BackupSource(reader, identity: identity))
+        try add(BackupSource(reader, identity: identity, tracking: tracking ?? changes.tracking(reader)))
     }
 
     private mutating func add(_ source: BackupSource) throws(Failure) {

@@ -8,6 +8,7 @@ enum ImageText {
         let hardware = [image.source.model, image.source.serialNumber, image.source.worldWideName].compactMap { $0 }
         if !hardware.isEmpty { lines.append("  \(hardware.joined(separator: ", "))") }
         lines.append("  sectors of \(image.logicalSectorByteCount) bytes, physically \(image.physicalSectorByteCount)")
+        if let tracker = image.changeTracker { lines.append("  changes are told by \(tracker.kind) “\(tracker.id)” since “\(tracker.generation)”") }
         let label = DiskLabel(ofImage: image.label)
         if let label { lines.append("  \(label.kind.rawValue.uppercased()), id \(label.id), \(CountText.of(UInt64(label.partitions.count), "partition"))") }
         var table = Table([("VOLUME", .left), ("OFFSET", .right), ("SIZE", .right), ("USED", .right), ("CONTENT", .left), ("LABEL", .left), ("NAME", .left), ("UUID", .left), ("TYPE", .left)])
