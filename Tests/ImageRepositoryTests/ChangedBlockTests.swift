@@ -78,7 +78,7 @@ struct ChangedBlockTests {
         #expect(report.snapshot.manifest.counters.chunkCount == first.manifest.counters.chunkCount)
     }
 
-    @Test(arguments: 0..<8) func `whatever changes, with a map that is right a snapshot is what the source held`(seed: UInt64) throws {
+    @Test(arguments: 0..<4) func `whatever changes, with a map that is right a snapshot is what the source held`(seed: UInt64) throws {
         var generator = SeededGenerator(seed: seed)
         var bytes = TestImages.mixed(byteCount: Int.random(in: 1...20_000_000, using: &generator), seed: seed)
         _ = try begin(bytes)
@@ -101,7 +101,7 @@ struct ChangedBlockTests {
                 }
                 place = end
             }
-            let reader = CountedImageReader(bytes, reportsZeros: seed % 2 == 0)
+            let reader = CountedImageReader(bytes, reportsZeros: seed < 2)
             let tracking = Self.tracking(Self.map(bytes.count, data: ranges, zero: zeros), since: "\(generation)", generation: "\(generation + 1)")
             let report = try backup(reader, tracking, audit: [0, 0.01, 0.3, 1][Int(seed % 4)])
             guard case .used = try outcome(report) else { Issue.record("\(report.changeMaps)"); return }
@@ -264,5 +264,24 @@ struct ChangedBlockTests {
         #expect(isRestored)
         #expect(reader.wasRead(30_000_000) && reader.wasRead(55_000_000) && !reader.wasRead(45_000_000) && reader.readByteCount < 6 << 20)
         #expect(try fixture.check(.all).problems == [])
+    }
+
+    @Test func `a map says nothing of a partition that begins elsewhere now`() throws {
+        let bytes = TestImages.random(byteCount: 2 * Self.band, seed: 14)
+        func layout(_ start: UInt64) -> SourceLayout {
+            SourceLayout(
+                label: .null,
+                volumes: [
+                    SourceVolume(kind: .gap, range: 0..<start),
+                    SourceVolume(kind: .partition, partition: 1, range: start..<start + 20_480_000, fileSystem: ["uuid": "u"]),
+                    SourceVolume(kind: .gap, range: start + 20_480_000..<UInt64(bytes.count)),
+                ])
+        }
+        _ = try begin(bytes, layout: layout(1_048_576))
+        // The table was written anew, and nothing else.
+        let report = try backup(CountedImageReader(bytes), Self.tracking(Self.map(bytes.count)), layout: layout(2_097_152))
+        guard case .used = try outcome(report) else { Issue.record("\(report.changeMaps)"); return }
+        let isRestored = try fixture.restore(report.snapshot) == bytes
+        #expect(isRestored)
     }
 }
