@@ -367,6 +367,19 @@ def dirty_marks(image: Path, system: FileSystem) -> list[tuple[int, bytes]]:
     }[system.name.split()[0]]
 
 
+@by_name(FATS[:4])
+def test_a_fat_whose_table_or_name_does_not_fit_its_boot_sector_is_used(system: FileSystem, tmp_path: Path) -> None:
+    image = system.create(tmp_path / "disk.img")
+    with image.open("rb") as file:
+        boot = file.read(512)
+    name = 82 if system.name == "FAT32" else 54
+    assert boot[name:name + 3] == b"FAT" and inspect(image).volume().free
+    for offset, value, reason in [(14, bytes([boot[14] + 1]), "does not begin like one"), (21, b"\xf9", "does not begin like one"), (name, b"FAT99", "does not fit its name")]:
+        overwrite(image, offset, value)
+        require_used(inspect(image), reason)
+        overwrite(image, 0, boot)
+
+
 def test_a_cluster_is_free_only_if_both_tables_say_so(tmp_path: Path) -> None:
     image = FATS[3].create(tmp_path / "disk.img")
     free = inspect(image).volume().free_byte_count

@@ -20,6 +20,7 @@ struct FATFreeSpace {
     private let clusterCount: UInt64
     /// Linux notes here that it is mounted.
     private let stateByte: UInt8
+    private let mediaByte: UInt8
 
     static func find(in volume: SourceWindow) throws(InspectionFailure) -> FreeSpace {
         FreeSpace(map: try FATFreeSpace(volume).search())
@@ -59,7 +60,11 @@ struct FATFreeSpace {
             let (flags, version) = (try boot.little16(40), try boot.little16(42))
             try require(flags & 0x80 == 0 && version == 0, "its tables are not copies of each other")
         }
+        // Nobody reads this name, but who wrote it meant it.
+        let name = width == .thirtyTwo ? 82 : 54
+        try require(boot.holds("FAT\(width.rawValue)", at: name) || boot.holds("FAT  ", at: name), "its number of clusters does not fit its name")
         stateByte = try boot.byte(width == .thirtyTwo ? 65 : 37)
+        mediaByte = try boot.byte(21)
     }
 
     private func search() throws(InspectionFailure) -> FreeMap {
@@ -75,12 +80,26 @@ struct FATFreeSpace {
             for table in 0..<tableCount {
                 tables.append(try volume.read(at: tableOffset + table * tableByteCount + offset, byteCount: Int(min(pieceByteCount, tableByteCount - offset))))
             }
-            if cluster == 0 { try requireUnmounted(tables[0]) }
+            if cluster == 0 {
+                for table in tables { try requireBegin(table) }
+                try requireUnmounted(tables[0])
+            }
             let end = min(clusterCount + 2, cluster + entriesPerPiece)
             try search(tables, first: cluster, end: end, &builder)
             cluster = end
         }
         return builder.finish()
+    }
+
+    /// The first entry repeats the medium of the boot sector: without checksums nothing else tells that the table is where the boot sector says.
+    private func requireBegin(_ table: Record) throws(InspectionFailure) {
+        let (first, ones): (UInt32, UInt32) =
+            switch width {
+            case .twelve: (UInt32(try table.little16(0)) & 0xFFF, 0xF00)
+            case .sixteen: (UInt32(try table.little16(0)), 0xFF00)
+            case .thirtyTwo: (try table.little32(0) & 0x0FFF_FFFF, 0x0FFF_FF00)
+            }
+        try require(first == ones | UInt32(mediaByte), "its table does not begin like one")
     }
 
     /// The second entry tells that it was unmounted, and that no errors were met.
