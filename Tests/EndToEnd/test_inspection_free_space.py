@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from support.devices import loop_device, run
-from support.file_systems import EXFATS, EXT, FATS, NTFS, XFS, FileSystem, Tree, attached, churn, commit, copy, ext, xfs
+from support.file_systems import EXFATS, EXT, FATS, NTFS, XFS, FileSystem, Tree, attached, churn, commit, copy, ext, free_in_stored_bitmaps, xfs
 from support.images import KIB, MIB, make_sparse, overwrite, random_bytes
-from support.inspector import UNIT, Answer, Volume, inspect, overwrite_free
+from support.inspector import UNIT, Answer, Volume, blocks_of, inspect, overwrite_free
 
 pytestmark = pytest.mark.root
 TABLE = [*EXT, *FATS, *EXFATS, *NTFS, *XFS]
@@ -80,25 +80,6 @@ JOURNALED = [
 
 def journal_is_pending(image: Path) -> bool:
     return "needs_recovery" in run("dumpe2fs", "-h", image)
-
-
-def free_in_stored_bitmaps(image: Path, block: int) -> set[int]:
-    """Blocks that the bitmaps call free as they are on the disk."""
-    report = run("dumpe2fs", image)
-    cluster = re.search(r"Cluster size: +(\d+)", report)
-    # A cluster is named by its first block.
-    behind = int(cluster[1]) // block if cluster else 1
-    free: set[int] = set()
-    for line in re.findall(r"^  Free blocks: (.+)$", report, re.MULTILINE):
-        for part in line.split(", "):
-            first, _, last = part.strip().partition("-")
-            if first:
-                free.update(range(int(first), int(last or first) + behind))
-    return free
-
-
-def blocks_of(volume: Volume, block: int) -> set[int]:
-    return {number for start, end in volume.free or [] for number in range(start // block, end // block)}
 
 
 def taken_while_mounted(system: FileSystem, folder: Path, rounds: int = 3) -> Path:

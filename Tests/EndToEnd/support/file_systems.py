@@ -309,3 +309,18 @@ def commit(folder: Path) -> None:
 def copy(image: Path, to: Path) -> Path:
     run("cp", "--sparse=always", image, to)
     return to
+
+
+def free_in_stored_bitmaps(image: Path, block: int) -> set[int]:
+    """Blocks that the bitmaps call free as they are on the disk."""
+    report = run("dumpe2fs", image)
+    cluster = re.search(r"Cluster size: +(\d+)", report)
+    # A cluster is named by its first block.
+    behind = int(cluster[1]) // block if cluster else 1
+    free: set[int] = set()
+    for line in re.findall(r"^  Free blocks: (.+)$", report, re.MULTILINE):
+        for part in line.split(", "):
+            first, _, last = part.strip().partition("-")
+            if first:
+                free.update(range(int(first), int(last or first) + behind))
+    return free

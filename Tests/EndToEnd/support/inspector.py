@@ -149,3 +149,7 @@ def with_free(data: bytes, answer: Answer, old: bytes) -> bytes:
         for start, end in volume.free or []:
             mixed[volume.offset + start:volume.offset + end] = old[volume.offset + start:volume.offset + end]
     return bytes(mixed)
+
+
+def blocks_of(volume: Volume, block: int) -> set[int]:
+    return {number for start, end in volume.free or [] for number in range(start // block, end // block)}
