@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from support.images import MIB, make_image
-from support.qemu import KIB, Machine, boot_sector, emulated_machine
 from support.nbd import storage_daemon
+from support.qemu import KIB, Machine, boot_sector, emulated_machine
 from support.repository import Repository
 
 SIZE = 256 * MIB

@@ -188,12 +188,13 @@ class EmulatedMachine(Machine):
 
 
 @contextmanager
-def emulated_machine(folder: Path, image: Path) -> Iterator[EmulatedMachine]:
-    """Boots an image by BIOS, without acceleration, which no test may rely on."""
+def emulated_machine(folder: Path, image: Path, *options: object) -> Iterator[EmulatedMachine]:
+    """Boots an image by BIOS, unless the options say otherwise, without acceleration, which no test may rely on."""
     command = [
         "qemu-system-x86_64", "-accel", "tcg", "-m", "64", "-nodefaults", "-display", "none",
         "-blockdev", f"driver=raw,node-name=disk,file.driver=file,file.filename={image}",
         "-device", "virtio-blk-pci,id=drive0,drive=disk,bootindex=0", "-qmp", f"unix:{folder / 'qmp.sock'},server=on,wait=off",
+        *map(str, options),
     ]
     with running(*command):
         monitor = Monitor(folder / "qmp.sock")
