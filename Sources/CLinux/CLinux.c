@@ -1,17 +1,22 @@
 #define _GNU_SOURCE
 #include "CLinux.h"
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/falloc.h>
 #include <linux/fs.h>
+#include <linux/fsmap.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <sched.h>
 #include <spawn.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/uio.h>
@@ -129,6 +134,48 @@ uint64_t holdfast_available_memory(void) {
 
 uint32_t holdfast_major(uint64_t device) { return major(device); }
 uint32_t holdfast_minor(uint64_t device) { return minor(device); }
+
+int64_t holdfast_free_ranges(int descriptor, size_t count_max, holdfast_range **ranges) {
+    enum { batch = 1024 };
+    struct stat status;
+    struct fsmap_head *head = fstat(descriptor, &status) == 0 ? calloc(1, sizeof *head + batch * sizeof head->fmh_recs[0]) : NULL;
+    if (head == NULL) return -1;
+    size_t count = 0, capacity = 0;
+    *ranges = NULL;
+    // As the kernel codes device numbers for programs.
+    uint32_t device = (minor(status.st_dev) & 0xff) | major(status.st_dev) << 8 | (minor(status.st_dev) & ~0xffu) << 12;
+    head->fmh_keys[0].fmr_device = device;
+    head->fmh_keys[1] = (struct fsmap){.fmr_device = device, .fmr_flags = ~0u, .fmr_physical = ~0ull, .fmr_owner = ~0ull, .fmr_offset = ~0ull};
+    int is_last = 0;
+    while (!is_last) {
+        head->fmh_count = batch;
+        head->fmh_entries = 0;
+        if (ioctl(descriptor, FS_IOC_GETFSMAP, head) != 0) goto failed;
+        if (head->fmh_entries == 0) break;
+        for (uint32_t at = 0; at < head->fmh_entries && count < count_max; at++) {
+            struct fsmap *record = &head->fmh_recs[at];
+            if (record->fmr_device != device || !(record->fmr_flags & FMR_OF_SPECIAL_OWNER) || record->fmr_owner != FMR_OWN_FREE) continue;
+            if (count == capacity) {
+                capacity = capacity == 0 ? batch : 2 * capacity;
+                holdfast_range *larger = realloc(*ranges, capacity * sizeof **ranges);
+                if (larger == NULL) goto failed;
+                *ranges = larger;
+            }
+            (*ranges)[count++] = (holdfast_range){record->fmr_physical, record->fmr_length};
+        }
+        is_last = count == count_max || (head->fmh_recs[head->fmh_entries - 1].fmr_flags & FMR_OF_LAST) != 0;
+        head->fmh_keys[0] = head->fmh_recs[head->fmh_entries - 1];
+    }
+    free(head);
+    return (int64_t)count;
+failed:;
+    int error = errno;
+    free(head);
+    free(*ranges);
+    *ranges = NULL;
+    errno = error;
+    return -1;
+}
 
 int holdfast_freeze(int descriptor) { return ioctl(descriptor, FIFREEZE, 0); }
 int holdfast_thaw(int descriptor) { return ioctl(descriptor, FITHAW, 0); }

@@ -16,6 +16,9 @@ struct BlockDevice: Hashable {
     /// The number of a partition within its disk; nil for a whole disk.
     func partitionNumber() throws(ImageError) -> UInt32? { try KernelFiles.number(folder + "/partition") }
 
+    /// Where a partition begins on its disk, in units of 512 bytes; nil for a whole disk.
+    func startSector() throws(ImageError) -> UInt64? { try KernelFiles.text(folder + "/start").flatMap { UInt64($0) } }
+
     /// The disk that a partition belongs to; nil for a whole disk.
     func wholeDisk() throws(ImageError) -> BlockDevice? {
         guard try partitionNumber() != nil else { return nil }

@@ -11,7 +11,7 @@ public final class SourceFreeze: Sendable {
         var isReleased = false
     }
 
-    private let fileSystems: [MountedFileSystem]
+    let fileSystems: [MountedFileSystem]
     private let guardian: String
     private let milliseconds: UInt64
     private let state = Mutex(State())

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from support.devices import loop_device, mounted, run
+from support.file_systems import churn, tree_of
 from support.freezing import freeze, guardians, is_written, thaw, volume, wait_for, wait_until_frozen, writer
 from support.images import MIB, make_image
 from support.program import finish
@@ -44,7 +45,7 @@ def check(image: Path, type_name: str, folder: Path) -> None:
     else:
         # XFS leaves one record in its log on purpose. Everything stands where it belongs all the same.
         with mounted(image, folder, "-o", "ro,norecovery,nouuid,loop"):
-            subprocess.run(["cat", *folder.iterdir()], stdout=subprocess.DEVNULL, check=True)
+            assert tree_of(folder)
         with mounted(image, folder, "-o", "nouuid,loop"):
             pass
         run("xfs_repair", "-n", image)
@@ -65,6 +66,40 @@ def test_a_frozen_file_system_is_sound_in_the_snapshot_and_goes_on_afterwards(
         check(tmp_path / "back.img", type_name, tmp_path / "seen")
         (tmp_path / "back.img").unlink()
     assert guardians(folder) == []
+
+
+def test_a_frozen_xfs_tells_itself_what_it_does_not_use(repository: Repository, tmp_path: Path, cleanup: ExitStack) -> None:
+    device, folder = cleanup.enter_context(volume(tmp_path / "source", tmp_path / "mounted", "xfs"))
+    for number in range(6):
+        make_image(folder / f"deleted {number}", 20 * MIB, number)
+    churn(folder, 8)
+    run("sync", "-f", folder)
+    for number in range(6):
+        (folder / f"deleted {number}").unlink()
+    # It frees blocks when it finds the time.
+    wait_for(lambda: used_byte_count(folder) < 60 * MIB)
+    used = used_byte_count(folder)
+    outcome = repository.run("backup", "--json", "--freeze", folder, device).require(0)
+    assert outcome.errors == "" and not outcome.of_type("warning")
+    expected = tree_of(folder)
+    (summary,) = outcome.of_type("summary")
+    # The log is no block that could be used, and in use all the same.
+    assert summary["snapshot"]["counters"]["read_byte_count"] <= used * 1.02 + 66 * MIB < device_byte_count(device) / 2
+    repository.run("restore", "latest", tmp_path / "back.img").require(0)
+    check(tmp_path / "back.img", "xfs", tmp_path / "seen")
+    with mounted(tmp_path / "back.img", tmp_path / "seen", "-o", "nouuid,loop"):
+        assert tree_of(tmp_path / "seen") == expected
+    used_by_disk = repository.run("show", "latest", "--json").require(0).of_type("snapshot")[0]["manifest"]["images"][0]["volumes"][0]["file_system"]["used_byte_count"]
+    assert used_by_disk < device_byte_count(device) / 2
+
+
+def used_byte_count(folder: Path) -> int:
+    status = os.statvfs(folder)
+    return (status.f_blocks - status.f_bfree) * status.f_frsize
+
+
+def device_byte_count(device: Path) -> int:
+    return int(run("blockdev", "--getsize64", device))
 
 
 def test_the_image_file_behind_a_frozen_file_system_is_sound(repository: Repository, tmp_path: Path, cleanup: ExitStack) -> None:

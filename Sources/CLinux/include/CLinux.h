@@ -54,6 +54,9 @@ void holdfast_keep_large_blocks(void);
 int holdfast_forbid_core_dumps(void);
 // ioctl(2) FIFREEZE, FITHAW on any descriptor of a file system
 int holdfast_freeze(int descriptor);
+// ioctl_getfsmap(2): what a mounted file system does not use of its own device, in order, at most count_max ranges; to be freed with free(3). −1 and errno on error
+typedef struct { uint64_t offset, byte_count; } holdfast_range;
+int64_t holdfast_free_ranges(int descriptor, size_t count_max, holdfast_range **ranges);
 int holdfast_thaw(int descriptor);
 // mlockall(2) MCL_CURRENT: what the process has in memory stays there
 int holdfast_lock_memory(void);

@@ -35,7 +35,9 @@ final class HeldReading: Sendable {
         for index in sources.indices {
             guard case .image(let image) = sources[index].content, let reader = image as? FileImageReader else { continue }
             try reader.beginReading()
-            if inspects { sources[index].layout = InspectorProgram.layout(of: reader, skipsPageFiles: skipsPageFiles) { console.warn($0) } }
+            guard inspects else { continue }
+            let told = try freeze?.freeSpace(on: reader) ?? [:]
+            sources[index].layout = InspectorProgram.layout(of: reader, skipsPageFiles: skipsPageFiles, told: told) { console.warn($0) }
         }
     }
 

@@ -8,7 +8,9 @@ enum InspectorProgram {
     static let name = "holdfast-inspect"
 
     /// Nil where that program is not there, or has no answer that can be believed: then all blocks count as used.
-    static func layout(of reader: FileImageReader, skipsPageFiles: Bool, warn: (String) -> Void) -> SourceLayout? {
+    ///
+    /// - Parameter told: what frozen file systems say themselves, by where they begin; for an XFS, of which the program cannot know it.
+    static func layout(of reader: FileImageReader, skipsPageFiles: Bool, told: [UInt64: FreeMap], warn: (String) -> Void) -> SourceLayout? {
         let path = reader.identity.path
         guard let program else {
             warn("\(path): all blocks are backed up, also those not in use: \(name) is not beside this program")
@@ -16,8 +18,12 @@ enum InspectorProgram {
         }
         do throws(ImageError) {
             let answer = try DiskInspection.answer(of: program, about: reader, skipsPageFiles: skipsPageFiles)
-            for warning in answer.warnings { warn("\(path): \(place(warning.volume, answer.layout))\(Printable.text(warning.text))") }
-            return SourceLayout(answer)
+            var layout = SourceLayout(answer)
+            let filled = layout.fill(told)
+            for warning in answer.warnings where !(warning.volume.map(filled.contains) ?? false) {
+                warn("\(path): \(place(warning.volume, answer.layout))\(Printable.text(warning.text))")
+            }
+            return layout
         } catch {
             warn("\(path): all blocks are backed up, also those not in use: \(error)")
             return nil
