@@ -18,11 +18,11 @@ def test_a_source_that_shrinks_is_told_range_by_range(repository: Repository, tm
     outcome = finish(process).require(3)
     (summary,) = outcome.of_type("summary")
     (lost,) = summary["unreadable"]
-    assert lost == {"image": str(image), "offset": 80 * MIB, "byte_count": 16 * MIB}
+    assert lost.items() >= {"image": str(image), "offset": 80 * MIB, "byte_count": 16 * MIB}.items()
     assert summary["snapshot"]["complete"] is False and summary["snapshot"]["counters"]["unreadable_byte_count"] == 16 * MIB
     assert str(image) in outcome.errors and str(80 * MIB) in outcome.errors and str(96 * MIB) in outcome.errors
     restored = repository.run("restore", "--json", "latest", tmp_path / "back.img").require(3)
-    assert restored.of_type("summary")[0]["unreadable"] == [{"offset": 80 * MIB, "byte_count": 16 * MIB}]
+    assert restored.of_type("summary")[0]["unreadable"] == [lost]
     assert (tmp_path / "back.img").read_bytes() == original[:80 * MIB] + bytes(16 * MIB)
     repository.require_clean()
 
