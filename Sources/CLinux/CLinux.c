@@ -39,6 +39,17 @@ int holdfast_openat(int directory, const char *path, int flags, unsigned int mod
 
 int holdfast_pipe(int *ends) { return pipe2(ends, O_CLOEXEC); }
 
+int holdfast_memory_file(const char *name, uint64_t byte_count) {
+    int descriptor = memfd_create(name, MFD_CLOEXEC);
+    if (descriptor >= 0 && ftruncate(descriptor, (off_t)byte_count) != 0) {
+        int error = errno;
+        close(descriptor);
+        errno = error;
+        return -1;
+    }
+    return descriptor;
+}
+
 int holdfast_rename_no_replace(const char *from, const char *to) {
     return (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 1 /* RENAME_NOREPLACE */);
 }

@@ -20,11 +20,12 @@ struct Inspector {
             return 71
         }
         if arguments.isSelfTest { return selfTest() }
+        if arguments.isServed { holdfast_source_is_served() }
         guard let available = sourceByteCount(), available >= arguments.byteCount ?? 0, available <= DiskLayoutLimits.diskByteCountMax else {
             complain("the size of the source is not known, or not what was said")
             return 74
         }
-        let source = SourceWindow(descriptor: Sandbox.source, byteCount: arguments.byteCount ?? available)
+        let source = SourceWindow(byteCount: arguments.byteCount ?? available)
         let answer = DiskInspection(source: source, sectorByteCount: arguments.sectorByteCount, skipsPageFiles: arguments.skipsPageFiles).run(isWhole: arguments.isWhole)
         guard write(answer.encoded, to: STDOUT_FILENO) else {
             complain("the answer cannot be written")

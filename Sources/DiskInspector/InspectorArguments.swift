@@ -15,6 +15,8 @@ struct InspectorArguments: Equatable {
     /// Page files, and images of hibernated systems, count as unused.
     var skipsPageFiles = false
     var isSelfTest = false
+    /// Whoever started it puts into the descriptor's file what it asks for.
+    var isServed = false
 
     init(_ words: some Sequence<String>) throws(Failure) {
         var words = words.makeIterator()
@@ -23,6 +25,7 @@ struct InspectorArguments: Equatable {
             switch word {
             case "--whole": isWhole = true
             case "--skip-page-files": skipsPageFiles = true
+            case "--served": isServed = true
             case "--self-test": isSelfTest = true
             case "--descriptor", "--sector-size", "--byte-count", "--cpu-seconds", "--memory-mib":
                 guard let text = words.next(), let number = UInt64(text), number <= 1 << 56 else { throw .usage("\(word) needs a number") }

@@ -11,7 +11,7 @@ enum Sandbox {
     static let source: Int32 = 3
 
     static func enter(_ arguments: InspectorArguments) throws(Failure) {
-        try check(holdfast_sandbox_keep_only(arguments.descriptor), "the source cannot be kept as the only descriptor")
+        try check(holdfast_sandbox_keep_only(arguments.descriptor, arguments.isServed ? 1 : 0), "the source cannot be kept as the only descriptor")
         try check(holdfast_sandbox_limit(arguments.memoryByteCount, arguments.cpuSeconds), "limits cannot be set")
         try check(holdfast_sandbox_seal(), "system calls cannot be filtered")
     }

@@ -13,6 +13,7 @@ import pytest
 from support.comparing import folder_byte_count, require_same_content
 from support.devices import run
 from support.images import MIB
+from support.inspector import inspect, overwrite_free
 from support.machine import FIRMWARE, PATIENCE_SECONDS, needs_machine
 from support.qemu import emulated_machine
 from support.repository import Repository
@@ -106,6 +107,11 @@ def test_a_system_that_runs_is_backed_up_by_what_it_changed(repository: Reposito
     assert use["outcome"] == "used" and 48 * MIB <= dirty and read <= 2 * dirty
     target = tmp_path / "restored.img"
     repository.run("restore", "latest", target).require(0)
+    # What its file systems do not use was not stored.
+    answer = inspect(truth)
+    assert sum(volume.free_byte_count for volume in answer.volumes) > 1024 * MIB
+    for volume in answer.volumes:
+        overwrite_free(truth, volume, bytes(MIB))
     require_same_content(truth, target)
     assert len(change_of(target, tmp_path)) == 48 * MIB
     require_boots(target)

@@ -5,11 +5,15 @@ import shutil
 import signal
 import socket
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from support.disks import Disk, Part
+from support.file_systems import NTFS, ext
 from support.images import MIB, make_image, make_sparse, random_bytes
+from support.inspector import inspect, with_free
 from support.nbd import nbdkit, running, storage_daemon, uri
 from support.program import finish
 from support.repository import Repository
@@ -33,6 +37,34 @@ def test_an_export_is_backed_up_and_what_is_not_allocated_is_not_read(repository
     assert shown["manifest"]["images"][0]["source"] == {"kind": "nbd", "path": source, "serial_number": None, "world_wide_name": None, "model": None}
     repository.require_equal("latest", image, tmp_path / "back.img")
     repository.require_clean()
+
+
+@pytest.mark.root
+def test_a_disk_of_an_export_is_looked_into(repository: Repository, tmp_path: Path) -> None:
+    """Its partitions are volumes, and what was deleted in them is neither read nor stored."""
+    parts = {1: Part(ext("ext4", byte_count=60 * MIB), is_in_use=True), 2: Part(replace(NTFS[0], byte_count=50 * MIB))}
+    disk = Disk("disk", 160 * MIB, "label: gpt\nsize=60M, name=one\nsize=50M, name=two\n", parts)
+    image = disk.build(tmp_path)
+    answer = inspect(image)
+    used = disk.byte_count - sum(volume.free_byte_count for volume in answer.volumes)
+    assert used < 0.8 * disk.byte_count
+    with storage_daemon(tmp_path, *disk_file(image), "--export", "type=nbd,id=disk,node-name=disk"):
+        outcome = repository.run("backup", "--json", "--image-name", "disk", uri(tmp_path / "nbd.sock", "disk")).require(0)
+        assert outcome.errors == ""
+        read = outcome.of_type("summary")[0]["snapshot"]["counters"]["read_byte_count"]
+        assert read <= used * 1.01 + MIB
+        everything = repository.backup("--all-blocks", "--image-name", "whole", uri(tmp_path / "nbd.sock", "disk"))
+        assert everything["snapshot"]["counters"]["read_byte_count"] > used * 1.1
+    # A file's image pairs with it, volume by volume.
+    again = repository.backup("--image-name", "disk", image)
+    assert again["snapshot"]["counters"]["new_byte_count"] == 0
+    data = image.read_bytes()
+    for name in ("latest::disk", "latest::whole"):
+        repository.run("restore", name, tmp_path / "back.img").require(0)
+        assert (tmp_path / "back.img").read_bytes() == (data if "whole" in name else with_free(data, answer, bytes(len(data))))
+        (tmp_path / "back.img").unlink()
+    repository.run("restore", "latest::disk", "--partition", "one", tmp_path / "one.img").require(0)
+    assert (tmp_path / "one.img").stat().st_size == 60 * MIB
 
 
 def test_an_export_over_tcp_is_backed_up(repository: Repository, tmp_path: Path) -> None:

@@ -3,9 +3,14 @@
 #define HOLDFAST_CINSPECTORSANDBOX_H
 
 #include <stdint.h>
+#include <sys/types.h>
 
-// Makes `descriptor` descriptor 3 and closes all above and standard input: 0, or -1 and errno.
-int holdfast_sandbox_keep_only(int descriptor);
+// Makes `descriptor` descriptor 3 and closes all above, and standard input unless `keeps_input`: 0, or -1 and errno.
+int holdfast_sandbox_keep_only(int descriptor, int keeps_input);
+// From now on what is read of descriptor 3, also by libraries, is asked for beforehand: on standard output, answered on standard input (Specs/inspection.md).
+void holdfast_source_is_served(void);
+// pread(2) of descriptor 3
+ssize_t holdfast_source_read(void *bytes, size_t byte_count, off_t offset);
 // Address space, processor time, no core, no new descriptors, no new processes: 0, or -1 and errno.
 int holdfast_sandbox_limit(uint64_t memory_byte_count, uint64_t cpu_seconds);
 // PR_SET_NO_NEW_PRIVS and the filter of system calls, for good: 0, or -1 and errno.

@@ -39,6 +39,8 @@ int holdfast_device_discard(int descriptor, uint64_t offset, uint64_t byte_count
 int holdfast_device_zero_out(int descriptor, uint64_t offset, uint64_t byte_count);
 // fallocate(2) FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE
 int holdfast_punch_hole(int descriptor, uint64_t offset, uint64_t byte_count);
+// memfd_create(2) and ftruncate(2): a file in memory of that length that holds nothing; closed when another program is started. -1 and errno on error
+int holdfast_memory_file(const char *name, uint64_t byte_count);
 // preadv2(2) with RWF_DONTCACHE; EOPNOTSUPP where the kernel or file system has no such flag
 intptr_t holdfast_read_uncached(int descriptor, void *bytes, size_t byte_count, int64_t offset);
 // cachestat(2): how many pages of a range the page cache holds; -1 where the kernel does not tell

@@ -54,7 +54,6 @@ struct BackupSources {
         }
     }
 
-    /// The inspector reads files and devices alone, so an export is one volume, of which all is used but what the server says is zero.
     private mutating func add(export uri: String, _ imageName: String?, _ changes: ChangeOptions, _ tracking: ChangeTracking?) throws(Failure) {
         let reader = try imageCall { () throws(ImageError) in try NBDImageReader(uri: uri, dirtyBitmap: changes.dirtyBitmap) }
         var identity = reader.identity

@@ -33,11 +33,12 @@ final class HeldReading: Sendable {
     private func begin(_ sources: inout [BackupSource]) throws(ImageError) {
         try freeze?.begin()
         for index in sources.indices {
-            guard case .image(let image) = sources[index].content, let reader = image as? FileImageReader else { continue }
-            try reader.beginReading()
+            guard case .image(let reader) = sources[index].content else { continue }
+            let file = reader as? FileImageReader
+            try file?.beginReading()
             guard inspects else { continue }
-            let told = try freeze?.freeSpace(on: reader) ?? [:]
-            sources[index].layout = InspectorProgram.layout(of: reader, skipsPageFiles: skipsPageFiles, told: told) { console.warn($0) }
+            let told = try file.flatMap { file throws(ImageError) in try freeze?.freeSpace(on: file) } ?? [:]
+            sources[index].layout = InspectorProgram.layout(of: reader, sources[index].identity, skipsPageFiles: skipsPageFiles, told: told) { console.warn($0) }
         }
     }
 

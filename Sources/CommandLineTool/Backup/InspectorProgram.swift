@@ -10,14 +10,14 @@ enum InspectorProgram {
     /// Nil where that program is not there, or has no answer that can be believed: then all blocks count as used.
     ///
     /// - Parameter told: what frozen file systems say themselves, by where they begin; for an XFS, of which the program cannot know it.
-    static func layout(of reader: FileImageReader, skipsPageFiles: Bool, told: [UInt64: FreeMap], warn: (String) -> Void) -> SourceLayout? {
-        let path = reader.identity.path
+    static func layout(of reader: any ImageReader, _ identity: SourceIdentity, skipsPageFiles: Bool, told: [UInt64: FreeMap], warn: (String) -> Void) -> SourceLayout? {
+        let path = identity.path
         guard let program else {
             warn("\(path): all blocks are backed up, also those not in use: \(name) is not beside this program")
             return nil
         }
         do throws(ImageError) {
-            let answer = try DiskInspection.answer(of: program, about: reader, skipsPageFiles: skipsPageFiles)
+            let answer = try DiskInspection.answer(of: program, about: reader, sectorByteCount: identity.logicalSectorByteCount, skipsPageFiles: skipsPageFiles)
             var layout = SourceLayout(answer)
             let filled = layout.fill(told)
             for warning in answer.warnings where !(warning.volume.map(filled.contains) ?? false) {
