@@ -3,8 +3,8 @@ package import DiskLayout
 import Glibc
 
 extension SourceFreeze {
-    /// What frozen file systems on a device do not use, as they tell themselves (ioctl_getfsmap(2)): the log of an XFS is never clean while it is mounted, and its blocks on disk cannot be read
-    /// without it. By where in the device each begins.
+    /// What frozen file systems on a device do not use, as they tell themselves (ioctl_getfsmap(2)): the log of an XFS is never clean while it is mounted, and not every log can be
+    /// understood from outside. By where in the device each begins.
     ///
     /// Those that do not tell, or of which it is not known where on the device they are, are left out. To be called between `begin` and `end`.
     package func freeSpace(on source: FileImageReader) throws(ImageError) -> [UInt64: FreeMap] {

@@ -55,9 +55,8 @@ CHAIN = "label: dos\nstart=63, size=99000\nstart=100001, size=217000, type=5\nst
 
 TABLE = [
     *map(alone, [EXT2, EXT2_1K, EXT3, EXT4, EXT4_1K, ext("ext4 32 bits", "-O", "^64bit", byte_count=48 * MIB), ext("ext4 clusters", "-O", "bigalloc", "-C", "65536", byte_count=48 * MIB)]),
-    *(alone(system, is_in_use=True) for system in (EXT3, EXT4, EXT4_1K)),
+    *(alone(system, is_in_use=True) for system in (EXT3, EXT4, EXT4_1K, XFS)),
     *map(alone, [XFS, FAT12, FAT16, FAT32, EXFAT, NTFS_4K, sized(NTFS[1], 48)]),
-    alone(XFS, is_in_use=True, is_opaque=True, warning="its log is pending"),
     alone(BTRFS, is_opaque=True),
     with_table("gpt", [f"size={system.byte_count // MIB + 1}M" for system in ALL], {number: Part(system) for number, system in enumerate(ALL, 1)}, name="all on one GPT, a device", is_device=True),
     Disk("logical partitions where nothing is aligned", 160 * MIB, CHAIN, {1: Part(FAT16), 5: Part(EXT4_1K), 6: Part(NTFS_4K)}),

@@ -9,7 +9,7 @@ enum InspectorProgram {
 
     /// Nil where that program is not there, or has no answer that can be believed: then all blocks count as used.
     ///
-    /// - Parameter told: what frozen file systems say themselves, by where they begin; for an XFS, of which the program cannot know it.
+    /// - Parameter told: what frozen file systems say themselves, by where they begin; for an XFS of which the program found nothing.
     static func layout(of reader: any ImageReader, _ identity: SourceIdentity, skipsPageFiles: Bool, told: [UInt64: FreeMap], warn: (String) -> Void) -> SourceLayout? {
         let path = identity.path
         guard let program else {

@@ -261,7 +261,26 @@ class XFSFileSystem(FileSystem):
 
     def free_byte_count(self, image: Path, work: Path) -> int:
         blocks = int(re.search(r"total free blocks (\d+)", run("xfs_db", "-r", "-c", "freesp -s", image))[1])
-        return blocks * int(re.search(r"blocksize = (\d+)", run("xfs_db", "-r", "-c", "sb 0", "-c", "p blocksize", image))[1])
+        return blocks * self.superblock(image)["blocksize"]
+
+    def superblock(self, image: Path) -> dict[str, int]:
+        return {name: int(value) for name, value in re.findall(r"^(\w+) = (\d+)$", run("xfs_db", "-r", "-c", "sb 0", "-c", "p", image), re.MULTILINE)}
+
+    def free_units(self, image: Path, unit: int = 4096) -> set[int]:
+        """What the B-trees call free as they are on the disk, rounded inwards, and the few blocks on the lists that the trees grow into."""
+        superblock = self.superblock(image)
+        free: set[int] = set()
+        for group, first, count in re.findall(r"^ +(\d+) +(\d+) +(\d+) *$", run("xfs_db", "-r", "-c", "freesp -d", image), re.MULTILINE):
+            start = (int(group) * superblock["agblocks"] + int(first)) * superblock["blocksize"]
+            free.update(range(-(-start // unit), (start + int(count) * superblock["blocksize"]) // unit))
+        return free
+
+    def log_range(self, image: Path) -> tuple[int, int]:
+        """Where the log begins and ends, in bytes."""
+        superblock = self.superblock(image)
+        group, block = divmod(superblock["logstart"], 1 << superblock["agblklog"])
+        start = (group * superblock["agblocks"] + block) * superblock["blocksize"]
+        return start, start + superblock["logblocks"] * superblock["blocksize"]
 
 
 def xfs(name: str, *options: str, byte_count: int = 320 * MIB) -> FileSystem:

@@ -1,10 +1,10 @@
 import DiskLayout
 
-/// Finds the free blocks of an XFS whose log is clean, by the B-trees that list them by place.
+/// Finds the free blocks of an XFS as they will be once its log was replayed, by the B-trees that list them by place.
 ///
 /// Layout: “XFS Algorithms & Data Structures”, and fs/xfs/libxfs/xfs_format.h of the Linux kernel. Everything is big-endian, but for the checksums.
 struct XFSFreeSpace {
-    private let volume: SourceWindow
+    private let blocks: XFSBufferOverlay
     private let superblock: XFSSuperblock
     private var builder: FreeMapBuilder
 
@@ -13,9 +13,13 @@ struct XFSFreeSpace {
     private static let extentCountMax = 1 << 22
 
     static func find(in volume: SourceWindow) throws(InspectionFailure) -> FreeSpace {
-        let superblock = try XFSSuperblock(volume)
-        try XFSLog(volume, superblock).requireClean()
-        var search = XFSFreeSpace(volume: volume, superblock: superblock, builder: FreeMapBuilder(volumeByteCount: volume.byteCount))
+        let stored = try XFSSuperblock(volume)
+        let log = try XFSLog(volume, stored)
+        let pending = try log.pending()
+        var blocks = XFSBufferOverlay(volume, stored, logEnd: pending?.end)
+        if let pending { try XFSLogReplay(log, pending).run(&blocks) }
+        let superblock = try blocks.superblockRecord().map { record throws(InspectionFailure) in try stored.replayed(record, volumeByteCount: volume.byteCount) } ?? stored
+        var search = XFSFreeSpace(blocks: blocks, superblock: superblock, builder: FreeMapBuilder(volumeByteCount: volume.byteCount))
         var doubtful: [UInt64] = []
         for group in 0..<superblock.groupCount {
             do throws(InspectionFailure) {
@@ -37,11 +41,10 @@ struct XFSFreeSpace {
     /// In blocks of the group, in order. Those on the free list, which the trees grow into, are not among them.
     private func freeExtents(of group: UInt64) throws(InspectionFailure) -> [Range<UInt64>] {
         let start = group * superblock.groupBlockCount * UInt64(superblock.blockByteCount)
-        let header = try volume.read(at: start + UInt64(superblock.sectorByteCount), byteCount: superblock.sectorByteCount)
+        let header = try blocks.read(at: start + UInt64(superblock.sectorByteCount), byteCount: superblock.sectorByteCount, checksumAt: 216)
         try require(header.holds("XAGF", at: 0), "no header")
         if superblock.hasChecksums {
             try require(try header.slice(64, 16).elementsEqual(superblock.metaUUID), "another's header")
-            try XFSSuperblock.requireChecksum(header, at: 216)
         }
         let blockCount = UInt64(try header.big32(12))
         let expectedBlockCount = min(superblock.groupBlockCount, superblock.blockCount - group * superblock.groupBlockCount)
@@ -72,7 +75,7 @@ struct XFSFreeSpace {
         try require(block > 0 && block < walk.blockCount, "the tree leaves its group")
         try require(walk.visitedCount <= XFSFreeSpace.nodeCountMax && walk.extents.count <= XFSFreeSpace.extentCountMax, "the tree is too large")
         let offset = (walk.group * superblock.groupBlockCount + block) * UInt64(superblock.blockByteCount)
-        let node = try volume.read(at: offset, byteCount: superblock.blockByteCount)
+        let node = try blocks.read(at: offset, byteCount: superblock.blockByteCount, checksumAt: 52)
         let headerByteCount = superblock.hasChecksums ? 56 : 16
         let statedLevel = try node.big16(4)
         try require(node.holds(superblock.hasChecksums ? "AB3B" : "ABTB", at: 0) && Int(statedLevel) == level, "no node of the tree")
@@ -80,7 +83,6 @@ struct XFSFreeSpace {
             try require(try node.slice(32, 16).elementsEqual(superblock.metaUUID), "another's node")
             let (place, owner) = (try node.big64(16), try node.big32(48))
             try require(place == offset / 512 && UInt64(owner) == walk.group, "a misplaced node")
-            try XFSSuperblock.requireChecksum(node, at: 52)
         }
         let count = Int(try node.big16(6))
         if level == 0 {
