@@ -29,7 +29,7 @@ package struct DiskLabel: Equatable, Sendable {
     package func partition(_ number: UInt32) -> DiskPartition? { partitions.first { $0.number == number } }
 
     /// Partitions are in order of their numbers, within the disk, and those that hold data do not overlap; logical ones lie within the extended one.
-    func check(within byteCount: UInt64) throws(DiskLayoutError) {
+    package func check(within byteCount: UInt64) throws(DiskLayoutError) {
         guard partitions.count <= DiskLayoutLimits.partitionCountMax else { throw .outOfBounds("partitions") }
         var previous: UInt32 = 0
         for partition in partitions {

@@ -60,24 +60,37 @@ package enum LabelWriter {
         ]
     }
 
-    /// The first sector's table, which names the primary partitions and the extended one. Those within the extended one are named there, and stay as they are.
+    /// The first sector's table, which names the primary partitions and the extended one. Those within the extended one are named there, by `logicalTables`.
     ///
     /// - Precondition: the label is an MBR whose partitions fit, and count in sectors of that size.
     package static func mbr(_ label: DiskLabel, sectorByteCount: UInt32) -> LabelSectors {
         var bytes = [UInt8](repeating: 0, count: 512 - bootCodeByteCount)
         bytes.put(UInt32(label.id.dropFirst(2), radix: 16) ?? 0, at: 0)
         for partition in label.partitions where partition.role != .logical && partition.number <= 4 {
-            let at = 446 - bootCodeByteCount + 16 * Int(partition.number - 1)
-            let (first, end) = (partition.range.lowerBound / UInt64(sectorByteCount), partition.range.upperBound / UInt64(sectorByteCount))
-            bytes.put(UInt8(truncatingIfNeeded: partition.attributes), at: at)
-            bytes.put(cylinderHeadSector(first), at: at + 1)
-            bytes.put(UInt8(partition.type.dropFirst(2), radix: 16) ?? 0, at: at + 4)
-            bytes.put(cylinderHeadSector(end - 1), at: at + 5)
-            bytes.put(UInt32(clamping: first), at: at + 8)
-            bytes.put(UInt32(clamping: end - first), at: at + 12)
+            let entry = mbrEntry(partition.range, type: mbrType(partition), attributes: partition.attributes, from: 0, sectorByteCount: sectorByteCount)
+            bytes.put(entry, at: firstMBREntry - bootCodeByteCount + entry.count * Int(partition.number - 1))
         }
         bytes.put([0x55, 0xAA], at: 510 - bootCodeByteCount)
         return LabelSectors(offset: UInt64(bootCodeByteCount), bytes: bytes)
+    }
+
+    /// In the first sector and in each table of a logical partition.
+    static let firstMBREntry = 446
+
+    static func mbrType(_ partition: DiskPartition) -> UInt8 { UInt8(partition.type.dropFirst(2), radix: 16) ?? 0 }
+
+    /// - Parameter base: where the sector number counts from.
+    static func mbrEntry(_ range: Range<UInt64>, type: UInt8, attributes: UInt64, from base: UInt64, sectorByteCount: UInt32) -> [UInt8] {
+        let sector = UInt64(sectorByteCount)
+        let (first, end) = (range.lowerBound / sector, range.upperBound / sector)
+        var bytes = [UInt8](repeating: 0, count: 16)
+        bytes.put(UInt8(truncatingIfNeeded: attributes), at: 0)
+        bytes.put(cylinderHeadSector(first), at: 1)
+        bytes.put(type, at: 4)
+        bytes.put(cylinderHeadSector(end - 1), at: 5)
+        bytes.put(UInt32(clamping: first - base / sector), at: 8)
+        bytes.put(UInt32(clamping: end - first), at: 12)
+        return bytes
     }
 
     /// For 255 heads and 63 sectors a track, as everybody assumes; its largest value for what lies behind.
@@ -123,10 +136,10 @@ package enum LabelWriter {
 }
 
 extension [UInt8] {
-    fileprivate mutating func put(_ bytes: [UInt8], at offset: Int) { replaceSubrange(offset..<offset + bytes.count, with: bytes) }
+    mutating func put(_ bytes: [UInt8], at offset: Int) { replaceSubrange(offset..<offset + bytes.count, with: bytes) }
 
     /// Little-endian.
-    fileprivate mutating func put(_ value: some FixedWidthInteger, at offset: Int) {
+    mutating func put(_ value: some FixedWidthInteger, at offset: Int) {
         put((0..<value.bitWidth / 8).map { UInt8(truncatingIfNeeded: value >> ($0 * 8)) }, at: offset)
     }
 }

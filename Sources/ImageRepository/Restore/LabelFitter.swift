@@ -9,7 +9,10 @@ struct LabelFitter {
 
     init(_ image: ImageRecord, _ options: FittingOptions) throws(RepositoryError) {
         let old: DiskLabel
-        do throws(DiskLayoutError) { old = try DiskLabel(image.label) } catch {
+        do throws(DiskLayoutError) {
+            old = try DiskLabel(image.label)
+            try old.check(within: image.byteCount)
+        } catch {
             throw .invalid("the partition table of \(image.name) cannot be written for a disk of another size: \(error)")
         }
         var new = try LabelFitter.fit(old, image, options)
@@ -19,13 +22,25 @@ struct LabelFitter {
             guard let stayed = FittedImage.Partition(volume), let range = ranges[stayed.number] else { return nil }
             return FittedImage.Partition(number: stayed.number, old: stayed.old, new: range, volume: volume)
         }.sorted { $0.new.lowerBound < $1.new.lowerBound }
-        gaps = LabelFitter.gaps(image, end: LabelFitter.contentEnd(old, new, image, options), partitions)
+        let fitting = GapFitting(old, new, end: LabelFitter.contentEnd(old, new, image, options))
+        gaps = image.placements.filter { $0.volume.partition == nil }.flatMap { gap in
+            fitting.pieces(of: gap.offset..<gap.offset + gap.byteCount).map { piece in
+                VolumePlacement(
+                    volume: gap.volume, offset: piece.target, volumeOffset: gap.volumeOffset + (piece.source.lowerBound - gap.offset), byteCount: piece.source.upperBound - piece.source.lowerBound)
+            }
+        }
         newSectors =
             switch new.kind {
             case .gpt: LabelWriter.gpt(new, byteCount: options.byteCount, sectorByteCount: options.sectorByteCount)
-            // One that says the same is in the first gap.
-            case .mbr: new == old ? [] : [LabelWriter.mbr(new, sectorByteCount: options.sectorByteCount)]
+            case .mbr: LabelFitter.mbrSectors(new, insteadOf: old, sectorByteCount: options.sectorByteCount)
             }
+    }
+
+    /// Tables that say the same are in the gaps.
+    private static func mbrSectors(_ new: DiskLabel, insteadOf old: DiskLabel, sectorByteCount: UInt32) -> [LabelSectors] {
+        guard new != old else { return [] }
+        let first = [LabelWriter.mbr(new, sectorByteCount: sectorByteCount)]
+        return new.hasLogicalPartitions(asIn: old) ? first : first + LabelWriter.logicalTables(new, sectorByteCount: sectorByteCount)
     }
 
     private static func fit(_ old: DiskLabel, _ image: ImageRecord, _ options: FittingOptions) throws(RepositoryError) -> DiskLabel {
@@ -45,9 +60,10 @@ struct LabelFitter {
         }
         do throws(LabelFittingError) { return try old.fitted(to: options.byteCount, sectorByteCount: options.sectorByteCount, sizes: sizes) } catch {
             switch error {
-            case .tooSmall(let needed): throw .invalid("the target has \(options.byteCount) bytes, and the partitions of \(image.name) need \(needed)")
-            case .cannotMove(let number): throw .invalid("partition \(number) of \(image.name) does not fit at its place, with \(options.byteCount) bytes of the target, and partitions of an MBR are not moved")
-            case .cannotResize(let number): throw .invalid("partition \(number) of \(image.name) is a logical or extended one, and these are not resized")
+            case .tooSmall(let needed, let available) where available < options.byteCount / sector * sector:
+                throw .invalid("an MBR names no more than \(available) of the \(options.byteCount) bytes of the target, and the partitions of \(image.name) need \(needed)")
+            case .tooSmall(let needed, _): throw .invalid("the target has \(options.byteCount) bytes, and the partitions of \(image.name) need \(needed)")
+            case .cannotResize(let number): throw .invalid("partition \(number) of \(image.name) is an extended one, which has the size that its logical ones need; resize one of these")
             }
         }
     }
@@ -56,26 +72,6 @@ struct LabelFitter {
     private static func contentEnd(_ old: DiskLabel, _ new: DiskLabel, _ image: ImageRecord, _ options: FittingOptions) -> UInt64 {
         guard old.kind == .gpt, let oldLast = old.lastUsableSector, let newLast = new.lastUsableSector else { return options.byteCount }
         return min((oldLast + 1) * UInt64(image.logicalSectorByteCount), (newLast + 1) * UInt64(options.sectorByteCount))
-    }
-
-    /// What lies between partitions stays at its place, as far as no partition stands there now.
-    private static func gaps(_ image: ImageRecord, end: UInt64, _ partitions: [FittedImage.Partition]) -> [VolumePlacement] {
-        var gaps: [VolumePlacement] = []
-        for gap in image.placements where gap.volume.partition == nil {
-            var start = gap.offset
-            let gapEnd = min(gap.offset + gap.byteCount, end)
-            func add(to limit: UInt64) {
-                guard start < min(limit, gapEnd) else { return }
-                gaps.append(
-                    VolumePlacement(volume: gap.volume, offset: start, volumeOffset: gap.volumeOffset + start - gap.offset, byteCount: min(limit, gapEnd) - start))
-            }
-            for partition in partitions where partition.new.upperBound > start {
-                add(to: partition.new.lowerBound)
-                start = max(start, partition.new.upperBound)
-            }
-            add(to: gapEnd)
-        }
-        return gaps
     }
 }
 

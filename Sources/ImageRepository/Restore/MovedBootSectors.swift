@@ -19,7 +19,7 @@ enum MovedBootSectors {
             guard try image.read(at: partition.old.lowerBound, into: &span) == boot.count, let copy = backupSector(boot) else { continue }
             let field = fieldOffset..<fieldOffset + fieldByteCount
             let old = UInt32(clamping: partition.old.lowerBound / UInt64(sectorByteCount)), new = UInt32(clamping: partition.new.lowerBound / UInt64(sectorByteCount))
-            // Whoever formatted it without knowing its place left something else there, and nobody relies on that.
+            // Whoever formatted it without knowing its place left something else there, and nobody relies on that. In logical partitions some count from the partition's table, which seldom comes to stand elsewhere before it.
             guard old.bytes == Array(boot[field]) else { continue }
             for number in Set([0, copy]) {
                 let start = partition.new.lowerBound + UInt64(number) * UInt64(sectorByteCount)
