@@ -21,7 +21,7 @@ enum LayoutText {
     }
 
     /// What is not as on the source, in sentences.
-    static func sentences(_ fitted: FittedImage) -> [String] {
+    static func sentences(_ image: ImageRecord, _ fitted: FittedImage) -> [String] {
         var sentences = fitted.writesLabel ? ["The partition table is written anew, for a disk of \(CountText.of(fitted.byteCount, "byte"))."] : []
         for partition in fitted.partitions {
             if partition.hasMoved { sentences.append("Partition \(partition.number) moves from byte \(partition.old.lowerBound) to \(partition.new.lowerBound).") }
@@ -32,6 +32,7 @@ enum LayoutText {
                     + "\(partition.old.upperBound - partition.old.lowerBound)"
                     + (FileSystemResizer(content) == nil ? "; what it holds (\(content?.type ?? "unknown")) keeps its size." : ", with its file system (\(content?.type ?? ""))."))
         }
+        if let warning = WindowsPlaces.warning(image, fitted) { sentences.append(warning + ".") }
         return sentences
     }
 

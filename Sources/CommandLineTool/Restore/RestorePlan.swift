@@ -18,7 +18,7 @@ struct RestorePlan {
         guard !isInside else { throw Failure("\(target): it lies inside the repository; name a target elsewhere") }
         var status = stat()
         guard unsafe stat(target, &status) == 0 else {
-            (overwrites, consequences) = (false, ["\(target) does not exist yet and will be made."] + (fitted.map(LayoutText.sentences) ?? []))
+            (overwrites, consequences) = (false, ["\(target) does not exist yet and will be made."] + (fitted.map { LayoutText.sentences(image, $0) } ?? []))
             return
         }
         if let reason = try imageCall({ () throws(ImageError) in try ImageTarget.usage(of: target) }) {
@@ -41,7 +41,7 @@ struct RestorePlan {
         if RestorePlan.isSource(target, image, snapshot) {
             consequences.append("It is the source that this snapshot was made from, or a part of it (\(image.source.path)).")
         }
-        consequences += fitted.map(LayoutText.sentences) ?? []
+        consequences += fitted.map { LayoutText.sentences(image, $0) } ?? []
         overwrites = isDevice || status.st_size > 0
         self.consequences = consequences
     }
