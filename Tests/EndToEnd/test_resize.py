@@ -70,8 +70,9 @@ def file_system_byte_count(disk: Path, folder: Path, file_system: str) -> int:
 
 @pytest.mark.parametrize("file_system", ["ext4", "ntfs"])
 @pytest.mark.parametrize("size", [192, 96], ids=["larger", "smaller"])
-def test_a_partition_takes_what_a_disk_of_another_size_leaves(repository: Repository, tmp_path: Path, file_system: str, size: int) -> None:
-    disk = make_disk(tmp_path / "disk.img", file_system, tmp_path / "mounted")
+@pytest.mark.parametrize("label", ["gpt", "dos"])
+def test_a_partition_takes_what_a_disk_of_another_size_leaves(repository: Repository, tmp_path: Path, file_system: str, size: int, label: str) -> None:
+    disk = make_disk(tmp_path / "disk.img", file_system, tmp_path / "mounted", label)
     repository.run("backup", disk).require(0)
     target = tmp_path / "target.img"
     arguments = ["latest", "--resize", "2", "--size", size * MIB]
@@ -80,7 +81,7 @@ def test_a_partition_takes_what_a_disk_of_another_size_leaves(repository: Reposi
     repository.run("restore", *arguments, "--verify", target).require(0)
     assert "No errors detected" in run("sfdisk", "--verify", target)
     assert content(target, 1) == content(disk, 1) and content(target, 3) == content(disk, 3)
-    assert len(place(target, 2)) - len(place(disk, 2)) == (size - 128) * MIB + 14 * MIB
+    assert len(place(target, 2)) - len(place(disk, 2)) == (size - 128) * MIB + (14 if label == "gpt" else 15) * MIB
     assert 0 <= len(place(target, 2)) - file_system_byte_count(target, tmp_path, file_system) < MIB
     require_same_files(disk, target, tmp_path, file_system)
     assert not list(tmp_path.glob("holdfast-scratch*"))
@@ -99,8 +100,6 @@ def test_a_device_gets_what_fits_it(repository: Repository, tmp_path: Path) -> N
 def test_the_last_partition_of_an_mbr_is_resized(repository: Repository, tmp_path: Path) -> None:
     disk = make_disk(tmp_path / "disk.img", "ext4", tmp_path / "mounted", "dos")
     repository.run("backup", disk).require(0)
-    refused = repository.run("restore", "latest", "--resize", "2", "--size", 256 * MIB, tmp_path / "none").require(1)
-    assert "partition 3" in refused.errors and "not moved" in refused.errors
     outcome = repository.run("restore", "latest", "--resize", "3", "--new-ids", "--size", 256 * MIB, "--verify", tmp_path / "target").require(0)
     assert outcome.errors == ""
     assert place(tmp_path / "target", 3).stop == 256 * MIB and content(tmp_path / "target", 2) == content(disk, 2)
