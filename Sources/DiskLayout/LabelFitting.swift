@@ -22,7 +22,7 @@ extension DiskLabel {
     /// The same partitions on a disk of another size.
     ///
     /// They stay where they are as long as they fit. Those whose place is taken by one that grew move up, those behind the new end move down, and those behind the
-    /// one that takes the rest move to the end. An extended partition moves with all that it holds, and follows the sizes of its logical ones; what is free behind the last of them it gives up
+    /// one that takes the rest move to the end; that one itself moves down where it would have little. An extended partition moves with all that it holds, and follows the sizes of its logical ones; what is free behind the last of them it gives up
     /// only if there is no other room.
     /// - Parameter sizes: by number of the partition; the others keep theirs. Sizes are rounded down to whole sectors.
     /// - Precondition: `check` accepts the label.
@@ -62,7 +62,8 @@ extension DiskLabel {
                 byteCount: DiskLabel.byteCount(sizes[partitions[index].number], instead: range.upperBound - range.lowerBound, UInt64(sectorByteCount)))
         }
         let restPlace = order.firstIndex { index in extended?.index == index ? extended?.takesRest == true : sizes[partitions[index].number] == .rest }
-        return PartitionPacking(blocks, restPlace: restPlace, from: room.first, to: room.limit)
+        let restByteCount = restPlace.map { partitions[order[$0]].range.upperBound - partitions[order[$0]].range.lowerBound } ?? 0
+        return PartitionPacking(blocks, restPlace: restPlace, restByteCount: restByteCount, from: room.first, to: room.limit)
     }
 
     /// Of a partition that had `old`. One that takes the rest has the least that it can have so far: it stands in nobody's way.

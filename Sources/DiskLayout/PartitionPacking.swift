@@ -16,16 +16,19 @@ struct PartitionPacking {
     private let origins: [UInt64]
     /// The one that takes what the others leave; until then it has the least that it can have. Those behind it move to the end.
     private let restPlace: Int?
+    /// What that one had.
+    private let restByteCount: UInt64
     /// Nothing that moves begins before.
     private let first: UInt64
     /// Nothing ends behind.
     private let limit: UInt64
 
     /// - Parameter blocks: where they stood, with their new sizes.
-    init(_ blocks: [PartitionBlock], restPlace: Int?, from first: UInt64, to limit: UInt64) {
+    init(_ blocks: [PartitionBlock], restPlace: Int?, restByteCount: UInt64, from first: UInt64, to limit: UInt64) {
         self.blocks = blocks
         origins = blocks.map(\.start)
         self.restPlace = restPlace
+        self.restByteCount = restByteCount
         self.first = first
         self.limit = limit
         pushUp()
@@ -50,12 +53,20 @@ struct PartitionPacking {
             }
             end = blocks[place].start
         }
-        if let restPlace {
-            let end = restPlace + 1 < blocks.count ? blocks[restPlace + 1].start : limit
-            let alignedEnd = end / DiskLabel.alignment * DiskLabel.alignment
-            if alignedEnd > blocks[restPlace].end { blocks[restPlace].byteCount = alignedEnd - blocks[restPlace].start }
-        }
+        if let restPlace { giveRest(to: restPlace) }
         return true
+    }
+
+    /// It stays where it is, unless it would become smaller there, and more is free in front of it than it would have.
+    private mutating func giveRest(to place: Int) {
+        let end = (place + 1 < blocks.count ? blocks[place + 1].start : limit) / DiskLabel.alignment * DiskLabel.alignment
+        let firstStart = PartitionPacking.aligned(blocks[place], from: max(first, place > 0 ? blocks[place - 1].end : 0))
+        let start = blocks[place].start
+        if firstStart < start, start + restByteCount > end, start - firstStart > end - min(start, end) {
+            let whole = PartitionBlock(start: 0, byteCount: restByteCount, alignedOffset: blocks[place].alignedOffset)
+            blocks[place].start = max(firstStart, PartitionPacking.aligned(whole, to: end) ?? 0)
+        }
+        if end > blocks[place].end { blocks[place].byteCount = end - blocks[place].start }
     }
 
     /// The least limit that leaves room for all. To be asked before `fit`.

@@ -109,6 +109,17 @@ struct MBRFittingTests {
         #expect(chain?.partitions.map(\.range) == new.partitions.dropFirst().map(\.range))
     }
 
+    @Test func `the one that takes the rest moves into free room in front of it where that is more than it would have`() throws {
+        let label = Self.primaries(1..<10, 50..<90, 90..<95)
+        #expect(try fitted(label, 95, [2: .rest]) == [1..<10, 50..<90, 90..<95])
+        #expect(try fitted(Self.primaries(1..<10, 30..<90, 90..<95), 94, [2: .rest]) == [1..<10, 30..<89, 89..<94])
+        #expect(try fitted(label, 70, [2: .rest]) == [1..<10, 25..<65, 65..<70])
+        #expect(try fitted(label, 40, [2: .rest]) == [1..<10, 10..<35, 35..<40])
+        #expect(try fitted(label, 200, [2: .rest]) == [1..<10, 50..<195, 195..<200])
+        let extended = Self.label([Self.partition(1, .extended, 80 * Self.mebibyte - 1024..<120 * Self.mebibyte), Self.partition(5, .logical, Self.inMebibytes(80..<120))])
+        #expect(try extended.fitted(to: 50 * Self.mebibyte, sectorByteCount: 512, sizes: [5: .rest]).partitions.map(\.range) == [10 * Self.mebibyte - 1024..<50 * Self.mebibyte, Self.inMebibytes(10..<50)])
+    }
+
     @Test func `the size of an extended one follows, and is not given`() throws {
         #expect(throws: LabelFittingError.cannotResize(number: 2)) { try fitted(Self.debian, 200, [2: .rest]) }
     }

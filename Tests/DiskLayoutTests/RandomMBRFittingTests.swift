@@ -115,6 +115,10 @@ struct RandomMBRFittingTests {
                             #expect(range.upperBound + behind.reduce(0, +) + Self.alignment >= byteCount, "seed \(seed), \(byteCount) bytes, \(sizes)")
                         }
                         #expect(range.upperBound - range.lowerBound >= Self.alignment, "seed \(seed)")
+                        // It is smaller than it was only where no more is free in front of it, but for what the alignment takes.
+                        let before = try #require(disk.label.partition(number)).range
+                        let inFront = max(Self.alignment, new.partitions.filter { $0.range.upperBound <= range.lowerBound }.map(\.range.upperBound).max() ?? 0)
+                        if isPrimary { #expect(range.count >= before.count || range.count + Int(Self.alignment) >= Int(range.lowerBound) - Int(inFront), "seed \(seed)") }
                     }
                 }
             }
