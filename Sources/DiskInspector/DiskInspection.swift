@@ -15,10 +15,11 @@ struct DiskInspection {
 
     consuming func run(isWhole: Bool) -> InspectionAnswer {
         let content = probe(source, volume: nil)
+        let isAmbiguous = !warnings.isEmpty
         let layout: DiskLayout
         var isDoubtful = false
         switch isWhole ? .none : findLabel(wholeContent: content) {
-        case .partitioned(let found): layout = found
+        case .partitioned(let found, let isSure): (layout, isDoubtful) = (found, !isSure || isAmbiguous && found.label?.kind == .mbr)
         case .none: layout = DiskLayout(unpartitioned: source.byteCount, sectorByteCount: sectorByteCount)
         case .doubtful:
             // What else is recognised may be what the disk held before it was partitioned.
@@ -31,10 +32,11 @@ struct DiskInspection {
         var spareRangeCount = DiskLayoutLimits.answerRangeCountMax
         for index in volumes.indices {
             var map: FreeMap?
-            if volumes[index].kind != .gap, volumes[index].byteCount > 0, !isDoubtful {
+            let isWhole = volumes[index].kind == .whole
+            if volumes[index].kind != .gap, volumes[index].byteCount > 0, !(isWhole && isDoubtful) {
                 let window = source.part(volumes[index].range)
-                volumes[index].fileSystem = volumes[index].kind == .whole ? content : probe(window, volume: index)
-                if let description = volumes[index].fileSystem { map = freeMap(of: window, holding: description, volume: index) }
+                volumes[index].fileSystem = isWhole ? content : probe(window, volume: index)
+                if !isDoubtful, let description = volumes[index].fileSystem { map = freeMap(of: window, holding: description, volume: index) }
             }
             if let found = map, found.ranges.count > spareRangeCount {
                 warn(index, "there are too many free ranges on this disk; all of this volume counts as used")
@@ -70,7 +72,7 @@ struct DiskInspection {
 
     private enum LabelOutcome {
         case none
-        case partitioned(DiskLayout)
+        case partitioned(DiskLayout, isSure: Bool)
         /// There is one, and it cannot be followed.
         case doubtful
     }
@@ -88,8 +90,8 @@ struct DiskInspection {
             }
             for text in found.warnings { warn(nil, text) }
             do throws(DiskLayoutError) {
-                return .partitioned(
-                    try DiskLayout(byteCount: source.byteCount, sectorByteCount: found.sectorByteCount, label: found.label, volumes: volumes(of: found.label)))
+                let layout = try DiskLayout(byteCount: source.byteCount, sectorByteCount: found.sectorByteCount, label: found.label, volumes: volumes(of: found.label))
+                return .partitioned(layout, isSure: !found.isDoubtful)
             } catch {
                 throw .notProvable("the partition table contradicts itself or the size of the disk")
             }

@@ -6,6 +6,8 @@ struct LabelReader {
         var label: DiskLabel
         var sectorByteCount: UInt32
         var warnings: [String] = []
+        /// Whether the disk may as well hold something that knows nothing of this label. Then nothing is free for sure.
+        var isDoubtful = false
     }
 
     let source: SourceWindow
@@ -27,11 +29,20 @@ struct LabelReader {
             }
             throw .notProvable("there is an MBR that protects a GPT, and no GPT that is sound")
         }
-        // The boot sectors of these end with the same two bytes; where the table would be is code.
-        if ["vfat", "ntfs", "exfat"].contains(wholeContent?.type) { return nil }
         let used = records.filter { !$0.isEmpty }
-        if used.isEmpty, wholeContent != nil { return nil }
+        if let wholeContent {
+            // The boot sectors of these end with the same two bytes; where the table would be is code, unless somebody partitioned the disk later and left the rest of
+            // the sector as it was. The kernel takes for a table what has no other status than these two.
+            let isBootSector = ["vfat", "ntfs", "exfat"].contains(wholeContent.type)
+            if used.isEmpty || isBootSector && !records.allSatisfy({ $0.status & 0x7f == 0 }) { return nil }
+        }
         try require(records.allSatisfy { $0.status & 0x7f == 0 || $0.isEmpty }, "the first sector is no partition table that makes sense")
-        return Found(label: try MBRReader(source: source, sectorByteCount: sectorByteCount).read(first, records), sectorByteCount: sectorByteCount)
+        var found = Found(label: try MBRReader(source: source, sectorByteCount: sectorByteCount).read(first, records), sectorByteCount: sectorByteCount)
+        if let wholeContent {
+            found.isDoubtful = true
+            found.warnings.append(
+                "there is a partition table, and \(wholeContent.type) on the disk as a whole, one of which is a leftover; all of it counts as used (“wipefs --no-act” shows both)")
+        }
+        return found
     }
 }

@@ -172,6 +172,25 @@ def test_a_disk_without_a_table_is_one_volume_with_its_file_system(tmp_path: Pat
     assert [volume.kind for volume in answer.volumes] == ["whole"] and answer.volumes[0].type == command[0].removeprefix("mkfs.")
 
 
+@pytest.mark.parametrize("command", [["mkfs.vfat", "-F", "16", "-s", "64"], ["mkfs.vfat"], ["mkfs.ntfs", "-q", "-F", "-f"], ["mkfs.exfat"], ["mkfs.ext4", "-q", "-F"]], ids=" ".join)
+def test_a_disk_that_was_partitioned_over_a_file_system_has_its_partitions_and_nothing_free(tmp_path: Path, command: list[str]) -> None:
+    """Of two readings one is a leftover, and nobody knows which."""
+    path = make_sparse(tmp_path / "disk.img", 600 * MIB, {})
+    run(*command, path)
+    # As sfdisk does when nobody is asked: what the sector held besides stays.
+    table = partitioned(tmp_path / "table.img", "label: dos\nstart=2048, size=1000000, type=83\n", 600 * MIB)
+    overwrite(path, 440, table.read_bytes()[440:512])
+    part = make_sparse(tmp_path / "part.img", 1000000 * 512, {})
+    run("mkfs.ext4", "-q", "-F", part)
+    run("dd", f"if={part}", f"of={path}", "bs=1M", "seek=1", "conv=notrunc,sparse")
+    answer = inspect(path)
+    assert [(volume.kind, volume.type) for volume in answer.volumes] == [("gap", None), ("partition", "ext4"), ("gap", None)]
+    assert all(volume.free is None for volume in answer.volumes) and "one of which is a leftover" in answer.texts
+    # The same within a partition, as the disk of a virtual machine may have it.
+    (inner,) = inspect(path, "--whole").volumes
+    assert inner.free is None
+
+
 def test_a_partition_of_a_disk_can_be_looked_at_alone(tmp_path: Path) -> None:
     path = partitioned(tmp_path / "disk.img", GPT)
     answer = inspect(path, "--whole")
