@@ -67,14 +67,14 @@ static int wait_once(holdfast_nbd *connection) {
     return -1;
 }
 
-holdfast_nbd *holdfast_nbd_connect(const char *uri, const char *context, const char *other, int timeout) {
+holdfast_nbd *holdfast_nbd_connect(const char *uri, const char *context, const char *other, int connect_timeout, int timeout) {
     if (holdfast_nbd_load() != 0) {
         note("libnbd is not installed");
         return NULL;
     }
     holdfast_nbd *connection = calloc(1, sizeof *connection);
     if (!connection) abort();
-    connection->timeout = timeout;
+    connection->timeout = connect_timeout;
     connection->handle = library.nbd_create();
     if (!connection->handle || (context && library.nbd_add_meta_context(connection->handle, context) != 0)
         || (other && library.nbd_add_meta_context(connection->handle, other) != 0) || library.nbd_aio_connect_uri(connection->handle, uri) != 0) {
@@ -84,6 +84,7 @@ holdfast_nbd *holdfast_nbd_connect(const char *uri, const char *context, const c
     while (library.nbd_aio_is_connecting(connection->handle) > 0 || library.nbd_aio_is_negotiating(connection->handle) > 0) {
         if (wait_once(connection) != 0) goto failed;
     }
+    connection->timeout = timeout;
     if (library.nbd_aio_is_ready(connection->handle) > 0) return connection;
     note_error();
 failed:

@@ -7,7 +7,7 @@ final class NBDConnection: @unchecked Sendable {
     static let allocation = "base:allocation"
     /// How long a server may take for an answer; a disk behind it may have to wake up.
     private static let patienceMilliseconds: Int32 = 120_000
-    /// For a connection without which one can do.
+    /// For making a connection without which one can do.
     private static let shortPatienceMilliseconds: Int32 = 3000
 
     private let uri: String
@@ -22,12 +22,12 @@ final class NBDConnection: @unchecked Sendable {
 
     /// - Parameters:
     ///   - context: of metadata that will be asked for besides `base:allocation`.
-    ///   - isOptional: whether it is given up soon.
+    ///   - isOptional: whether the attempt is given up soon.
     /// - Throws: `.unsuitable` where libnbd is not installed, `.failed` if the server cannot be reached or refuses.
     init(_ uri: String, context: String? = nil, isOptional: Bool = false) throws(ImageError) {
         guard holdfast_nbd_load() == 0 else { throw .unsuitable(path: uri, reason: "sources of NBD servers need libnbd, version 1.4 or later (Debian: libnbd0)") }
         let patience = isOptional ? NBDConnection.shortPatienceMilliseconds : NBDConnection.patienceMilliseconds
-        guard let made = unsafe holdfast_nbd_connect(uri, NBDConnection.allocation, context, patience) else { throw .failed(path: uri, operation: "connect", reason: NBDConnection.reason) }
+        guard let made = unsafe holdfast_nbd_connect(uri, NBDConnection.allocation, context, patience, NBDConnection.patienceMilliseconds) else { throw .failed(path: uri, operation: "connect", reason: NBDConnection.reason) }
         unsafe connection = made
         self.uri = uri
         let size = unsafe holdfast_nbd_byte_count(made)

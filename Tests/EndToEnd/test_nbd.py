@@ -14,7 +14,7 @@ from support.disks import Disk, Part
 from support.file_systems import NTFS, ext
 from support.images import MIB, make_image, make_sparse, random_bytes
 from support.inspector import inspect, with_free
-from support.nbd import nbdkit, running, storage_daemon, uri
+from support.nbd import connect, nbdkit, running, storage_daemon, uri
 from support.program import finish
 from support.repository import Repository
 
@@ -147,6 +147,20 @@ def test_a_connection_that_breaks_ends_the_backup_and_what_was_stored_is_kept(re
     assert summary["snapshot"]["counters"]["new_byte_count"] < 120 * MIB
     repository.require_equal("latest", image, tmp_path / "back.img")
     repository.require_clean()
+
+
+def test_a_server_may_take_its_time(repository: Repository, tmp_path: Path) -> None:
+    """Also one that is asked through several connections."""
+    image = make_image(tmp_path / "disk.img", 60 * MIB, 12)
+    with running("qemu-nbd", "--read-only", "--persistent", "--shared", "8", "--format", "raw", "--socket", tmp_path / "nbd.sock", image) as server:
+        connect(tmp_path / "nbd.sock").close()
+        process = repository.program.start(*repository.arguments("backup", "--limit-rate", "15MiB", uri(tmp_path / "nbd.sock")))
+        time.sleep(2)
+        os.kill(server.pid, signal.SIGSTOP)
+        time.sleep(5)
+        os.kill(server.pid, signal.SIGCONT)
+        finish(process).require(0)
+    repository.require_equal("latest", image, tmp_path / "back.img")
 
 
 def test_a_server_that_is_not_there_is_told(repository: Repository, tmp_path: Path) -> None:

@@ -22,8 +22,9 @@ enum {
 int holdfast_nbd_load(void);
 // Why the last call of this thread failed; valid until its next call.
 const char *holdfast_nbd_reason(void);
-// NULL after a failure. `context` and `other` are metadata contexts to ask for, or NULL. No answer within `timeout` milliseconds is a failure, now and later.
-holdfast_nbd *holdfast_nbd_connect(const char *uri, const char *context, const char *other, int timeout);
+// NULL after a failure. `context` and `other` are metadata contexts to ask for, or NULL. No answer within `connect_timeout` milliseconds is a failure now, and none
+// within `timeout` later.
+holdfast_nbd *holdfast_nbd_connect(const char *uri, const char *context, const char *other, int connect_timeout, int timeout);
 void holdfast_nbd_close(holdfast_nbd *connection);
 
 // Bytes of the export, or -1.
