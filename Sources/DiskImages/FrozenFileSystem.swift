@@ -1,6 +1,7 @@
 import CLinux
 import Glibc
 import Synchronization
+import Threading
 
 /// A file system that is frozen, by a guardian that thaws it whatever becomes of us. It is let go at the latest when its owner goes.
 final class FrozenFileSystem: Sendable {
@@ -16,6 +17,9 @@ final class FrozenFileSystem: Sendable {
 
     /// How long thawing may take, which waits for nothing but the kernel's own work.
     private static let thawMilliseconds: UInt64 = 60_000
+    /// How much later than the guardian we thaw: it comes first.
+    private static let graceMilliseconds: UInt64 = 1000
+    private static let tickMicroseconds: UInt32 = 20_000
 
     let mountPoint: String
     private let folder: FileDescriptor
@@ -25,6 +29,9 @@ final class FrozenFileSystem: Sendable {
     private let life: Mutex<FileDescriptor?>
     /// It is somebody else's, or nobody's, and must not be thawed.
     private let isRefused = Atomic<Bool>(false)
+    /// Does the guardian's work when its time has come and it has not answered, as one does that was killed.
+    private let substitute = Monitor<WorkerThread?>(nil)
+    private let hasExpired = Atomic<Bool>(false)
 
     /// Starts the guardian, which begins to freeze.
     ///
@@ -49,7 +56,7 @@ final class FrozenFileSystem: Sendable {
     /// - Throws: why it is not frozen. It must be let go then all the same.
     func waitUntilFrozen(milliseconds: UInt64) throws(ImageError) {
         switch nextAnswer(milliseconds) {
-        case .some((.frozen, 0)): return
+        case .some((.frozen, 0)): startSubstitute(milliseconds)
         case .some((.frozen, let number)):
             isRefused.store(true, ordering: .relaxed)
             throw refusal(SystemError(number: number))
@@ -66,6 +73,15 @@ final class FrozenFileSystem: Sendable {
     /// Lets go and waits until it has thawed; to be called once, after `waitUntilFrozen`.
     func thaw() -> Outcome {
         letGo()
+        let outcome = outcome()
+        substitute.withLock { thread in
+            thread?.join()
+            thread = nil
+        }
+        return hasExpired.load(ordering: .acquiring) ? .expired : outcome
+    }
+
+    private func outcome() -> Outcome {
         if isRefused.load(ordering: .relaxed) { return reaped(.held) }
         while true {
             switch nextAnswer(FrozenFileSystem.thawMilliseconds) {
@@ -78,6 +94,24 @@ final class FrozenFileSystem: Sendable {
             case .some, nil: return thawWithoutGuardian()
             }
         }
+    }
+
+    private func startSubstitute(_ milliseconds: UInt64) {
+        let end = MonotonicClock.milliseconds + milliseconds + FrozenFileSystem.graceMilliseconds
+        let started: WorkerThread?
+        // Without room for a thread the guardian alone has to do.
+        do throws(ThreadError) { started = try WorkerThread("thaw") { [self] in thawUnlessAnswered(end) } } catch { started = nil }
+        substitute.withLock { $0 = started }
+    }
+
+    private func thawUnlessAnswered(_ end: UInt64) {
+        while MonotonicClock.milliseconds < end {
+            if life.withLock({ $0 == nil }) { return }
+            usleep(FrozenFileSystem.tickMicroseconds)
+        }
+        var request = pollfd(fd: answers.number, events: Int16(POLLIN), revents: 0)
+        if unsafe poll(&request, 1, 0) > 0, request.revents & Int16(POLLIN) != 0 { return }
+        if holdfast_thaw(folder.number) == 0 { hasExpired.store(true, ordering: .releasing) }
     }
 
     /// For when the guardian is dead, or could not do it.

@@ -208,6 +208,18 @@ def test_without_its_guardian_the_program_thaws_itself(repository: Repository, d
     assert is_written(folder, 1) and not thaw(folder)
 
 
+def test_without_its_guardian_it_is_thawed_after_the_longest_time_too(repository: Repository, device_and_folder: tuple[Path, Path]) -> None:
+    device, folder = device_and_folder
+    process = repository.program.start(*repository.arguments("backup", "--limit-rate", "8MiB", "--freeze", folder, "--freeze-timeout", "2s", device))
+    wait_until_frozen(folder)
+    for guardian in guardians(folder):
+        os.kill(guardian, signal.SIGKILL)
+    wait_for(lambda: is_written(folder, 0.4), 6)
+    assert process.poll() is None
+    outcome = finish(process).require(3)
+    assert "not of one moment" in outcome.errors and not thaw(folder)
+
+
 def test_somebody_who_thaws_it_is_told_of(repository: Repository, device_and_folder: tuple[Path, Path]) -> None:
     device, folder = device_and_folder
     process = repository.program.start(*repository.arguments("backup", "--limit-rate", "64MiB", "--freeze", folder, device))
