@@ -43,6 +43,12 @@ struct BlockDevice: Hashable {
     /// The file or device behind a loop device. The kernel appends ` (deleted)` where the file has no name any more.
     func backingFile() throws(ImageError) -> String? { try KernelFiles.text(folder + "/loop/backing_file") }
 
+    /// Where a loop device begins in what is behind it, in bytes.
+    func backingOffset() throws(ImageError) -> UInt64 { try KernelFiles.text(folder + "/loop/offset").flatMap { UInt64($0) } ?? 0 }
+
+    /// Nil where sysfs is not there.
+    func byteCount() throws(ImageError) -> UInt64? { try KernelFiles.text(folder + "/size").flatMap { UInt64($0) }.map { $0 * 512 } }
+
     /// The name the device mapper gave it.
     func mapperName() throws(ImageError) -> String? { try KernelFiles.text(folder + "/dm/name") }
 

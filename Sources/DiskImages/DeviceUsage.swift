@@ -13,6 +13,16 @@ enum DeviceUsage {
         if let disk = try device.wholeDisk(), let use = try use(of: disk, mounts) {
             return "its disk \(try disk.name()): \(use)"
         }
+        return try sharing(device)
+    }
+
+    /// Who uses the same bytes through another device: a second loop device over one file, one over a part of it, or the device below a loop device.
+    private static func sharing(_ device: BlockDevice) throws(ImageError) -> String? {
+        let medium = Medium.device(device.number)
+        for fileSystem in try MountedFileSystem.all() {
+            for other in try fileSystem.media() where try medium.overlaps(other) { return "its bytes are those of what is mounted at \(fileSystem.mountPoint)" }
+        }
+        for swap in try swapDevices() where try medium.overlaps(.device(swap.number)) { return "its bytes are those of swap space, \(try swap.name())" }
         return nil
     }
 
@@ -39,14 +49,17 @@ enum DeviceUsage {
         return nil
     }
 
-    private static func isSwap(_ device: BlockDevice) throws(ImageError) -> Bool {
+    private static func isSwap(_ device: BlockDevice) throws(ImageError) -> Bool { try swapDevices().contains(device) }
+
+    private static func swapDevices() throws(ImageError) -> [BlockDevice] {
         let table = try KernelFiles.text("/proc/swaps") ?? ""
+        var devices: [BlockDevice] = []
         // The first line is a heading; the path is the first column.
         for line in table.split(separator: "\n").dropFirst() {
             let path = MountTable.unescaped(line.prefix { $0 != " " && $0 != "\t" })
-            guard let status = try FileStatus.of(path) else { continue }
-            if status.kind == .blockDevice, status.device == device.number { return true }
+            guard let status = try FileStatus.of(path), status.kind == .blockDevice else { continue }
+            devices.append(BlockDevice(number: status.device))
         }
-        return false
+        return devices
     }
 }

@@ -49,11 +49,13 @@ public final class FileImageWriter: ImageWriter {
         guard allowExisting else { throw .unsuitable(path: path, reason: "it exists already; it is overwritten only on request") }
         guard status.kind == .regular else { throw .unsuitable(path: path, reason: "it is not a regular file") }
         if let reason = try DeviceUsage.reason(file: status) { throw .inUse(path: path, reason: reason) }
-        do throws(SystemError) {
-            return try FileDescriptor(opening: path, flags: O_RDWR)
-        } catch {
-            throw error.image(path, "open")
+        let file: FileDescriptor
+        do throws(SystemError) { file = try FileDescriptor(opening: path, flags: O_RDWR) } catch { throw error.image(path, "open") }
+        // QEMU locks the images of its machines in the same way. A file system that knows no locks has none.
+        if holdfast_try_lock(file.number) != 0, [EAGAIN, EACCES].contains(errno) {
+            throw .inUse(path: path, reason: "another program has locked it, such as another restore, or a machine whose disk it is")
         }
+        return file
     }
 
     /// Makes the file exactly as long as the image.

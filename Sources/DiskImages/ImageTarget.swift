@@ -23,7 +23,8 @@ public enum ImageTarget {
         guard let medium = try Medium.of(target), let otherMedium = try Medium.of(other) else { return try AbsolutePath.of(target) == AbsolutePath.of(other) }
         if medium == otherMedium { return true }
         if try medium.foundations(throughFileSystems: false).contains(otherMedium) { return true }
-        return try otherMedium.foundations(throughFileSystems: false).contains(medium)
+        if try otherMedium.foundations(throughFileSystems: false).contains(medium) { return true }
+        return try medium.overlaps(otherMedium)
     }
 
     /// Who uses a device or file, so that writing to it, or reading it while it changes, would go wrong: “mounted at /srv”, “behind /dev/loop0”.

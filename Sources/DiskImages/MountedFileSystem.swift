@@ -41,13 +41,21 @@ public struct MountedFileSystem: Sendable, Equatable {
         try MountTable.current().entry(ofDescriptor: descriptor).map(MountedFileSystem.init)
     }
 
+    /// Each once, however often it is mounted.
+    static func all() throws(ImageError) -> [MountedFileSystem] {
+        var seen: Set<DeviceNumber> = []
+        return try MountTable.current().entries.map(MountedFileSystem.init).filter { seen.insert($0.device).inserted }
+    }
+
+    /// The devices it lies on.
+    func media() throws(ImageError) -> [Medium] { try devices().map { .device($0.number) } }
+
     /// What is mounted of a file or device: of itself, its parts, or what it is a part of; each once.
     public static func on(_ path: String) throws(ImageError) -> [MountedFileSystem] {
         guard let medium = try Medium.of(path) else { return [] }
         let below = try medium.foundations(throughFileSystems: false)
         var found: [MountedFileSystem] = []
-        var seen: Set<DeviceNumber> = []
-        for fileSystem in try MountTable.current().entries.map(MountedFileSystem.init) where seen.insert(fileSystem.device).inserted {
+        for fileSystem in try all() {
             let isAbove = try fileSystem.devices().contains { below.contains(.device($0.number)) }
             let isIn = try fileSystem.foundations().contains(medium)
             if isAbove || isIn { found.append(fileSystem) }

@@ -1,12 +1,16 @@
 """Targets that would destroy something."""
 
+import fcntl
+import struct
 from pathlib import Path
 
 import pytest
 
-from support.devices import loop_device
-from support.images import MIB, make_image, overwrite
+from support.devices import loop_device, mounted, run
+from support.images import MIB, make_image, make_sparse, overwrite
+from support.nbd import connect, running
 from support.objects import object_names
+from support.program import Program
 from support.repository import Repository
 
 
@@ -70,6 +74,81 @@ def test_a_failed_restore_removes_the_target_that_it_made(repository: Repository
     outcome = repository.run("restore", "latest", target).require(1)
     assert str(target) in outcome.errors and "was removed again" in outcome.errors
     assert not target.exists()
+
+
+@pytest.mark.root
+def test_bytes_that_are_mounted_through_another_device_are_in_use(repository: Repository, image: Path, tmp_path: Path) -> None:
+    """Two loop devices over one file, one over a part of it, and one over another."""
+    repository.snapshot(image)
+    for offset in (0, MIB):
+        backing = make_sparse(tmp_path / f"backing-{offset}", 64 * MIB, {})
+        run("mkfs.ext4", "-q", "-F", "-E", f"offset={offset}", backing, f"{(64 * MIB - offset) // 1024}k")
+        with mounted(backing, tmp_path / "mounted", "-o", f"loop,offset={offset}") as folder, loop_device(backing) as device:
+            before = backing.read_bytes()
+
+            def require_refusal(target: Path, folder: Path = folder) -> None:
+                for options in (["--yes"], ["--dry-run"]):
+                    outcome = repository.run("restore", *options, "latest", target).require(1)
+                    assert str(folder) in outcome.errors and str(target) in outcome.errors
+
+            require_refusal(device)
+            with loop_device(device) as upper:
+                require_refusal(upper)
+            assert backing.read_bytes() == before
+
+
+@pytest.mark.root
+def test_a_repository_on_the_target_itself_is_refused(holdfast: Program, image: Path, tmp_path: Path) -> None:
+    backing = make_sparse(tmp_path / "backing", 128 * MIB, {})
+    run("mkfs.ext4", "-q", "-F", backing)
+    with loop_device(backing) as first, mounted(first, tmp_path / "mounted") as folder, loop_device(backing) as second:
+        repository = Repository.create(holdfast, folder / "repository", tmp_path / "full.key")
+        repository.snapshot(image)
+        outcome = repository.run("restore", "--yes", "latest", second).require(1)
+        assert str(folder) in outcome.errors
+        repository.require_clean()
+
+
+@pytest.mark.root
+def test_one_file_behind_two_devices_is_one_target(repository: Repository, image: Path, tmp_path: Path) -> None:
+    other = make_image(tmp_path / "other.img", 4 * MIB, seed=9)
+    repository.run("backup", image, other).require(0)
+    backing = make_sparse(tmp_path / "backing", 8 * MIB, {})
+    with loop_device(backing) as first, loop_device(backing) as second:
+        outcome = repository.run("restore", "--yes", "latest", "--disk", f"{image}={first}", "--disk", f"{other}={second}").require(64)
+        assert "target of two disks" in outcome.errors
+    assert backing.read_bytes() == bytes(8 * MIB)
+
+
+@pytest.mark.root
+def test_partitions_side_by_side_are_targets_of_their_own(repository: Repository, image: Path, tmp_path: Path) -> None:
+    """Two loop devices over one file that share no byte."""
+    repository.snapshot(image)
+    backing = make_sparse(tmp_path / "backing", 64 * MIB, {})
+    run("mkfs.ext4", "-q", "-F", "-E", f"offset={16 * MIB}", backing, f"{48 * 1024}k")
+    device = run("losetup", "--find", "--show", "--offset", 4 * MIB, "--sizelimit", 8 * MIB, backing).strip()
+    try:
+        with mounted(backing, tmp_path / "mounted", "-o", f"loop,offset={16 * MIB},sizelimit={48 * MIB}"):
+            repository.run("restore", "--yes", "--verify", "latest", device).require(0)
+    finally:
+        run("losetup", "--detach", device)
+    assert backing.read_bytes()[4 * MIB:8 * MIB] == image.read_bytes()
+
+
+def test_a_file_that_somebody_has_locked_is_in_use(repository: Repository, image: Path, tmp_path: Path) -> None:
+    """Another restore, or a machine of QEMU."""
+    repository.snapshot(image)
+    target = make_image(tmp_path / "target.img", 64 * MIB, seed=5)
+    before = target.read_bytes()
+    with running("qemu-nbd", "--persistent", "--format", "raw", "--socket", tmp_path / "nbd.sock", target):
+        connect(tmp_path / "nbd.sock").close()
+        outcome = repository.run("restore", "--yes", "latest", target).require(1)
+        assert "another program has locked it" in outcome.errors and target.read_bytes() == before
+    with target.open("r+b") as file:
+        fcntl.fcntl(file, 37, struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, 0, 0, 0))
+        assert "another program has locked it" in repository.run("restore", "--yes", "latest", target).require(1).errors
+    repository.run("restore", "--yes", "latest", target).require(0)
+    assert target.read_bytes() == image.read_bytes()
 
 
 @pytest.mark.root
