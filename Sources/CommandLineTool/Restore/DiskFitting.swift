@@ -28,12 +28,23 @@ struct DiskFitting {
         options.hasNewIDs = newIDs
         for resize in resizes { options.resizes.append(try resize.resolved(in: image)) }
         guard options.byteCount != image.byteCount || options.sectorByteCount != image.logicalSectorByteCount || newIDs || !resizes.isEmpty else { return nil }
-        var fitted = try repositoryCall { () throws(RepositoryError) in try FittedImage(image, options) }
+        var fitted = try DiskFitting.fitted(image, options)
         for partition in fitted.partitions where partition.isResized { try DiskFitting.require(partition, of: image) }
         if fitted.partitions.contains(where: \.hasMoved) {
             try repositoryCall { () throws(RepositoryError) in try fitted.adaptBootSectors(try repository.reader(for: image), sectorByteCount: options.sectorByteCount) }
         }
         return fitted
+    }
+
+    /// - Throws: where the partitions do not fit, with what can be done about it.
+    private static func fitted(_ image: ImageRecord, _ options: FittingOptions) throws(Failure) -> FittedImage {
+        do throws(Failure) { return try repositoryCall { () throws(RepositoryError) in try FittedImage(image, options) } } catch {
+            var failure = error
+            let isSmaller = options.byteCount < image.byteCount
+            let candidate = image.volumes.compactMap(FittedImage.Partition.init).filter(PartitionResizer.knows).max { $0.volume.byteCount < $1.volume.byteCount }
+            if isSmaller, options.resizes.isEmpty, let candidate { failure.message += "; “--resize \(candidate.number)” makes partition \(candidate.number) and its file system smaller, to fit" }
+            throw failure
+        }
     }
 
     /// Refuses what cannot be.

@@ -54,7 +54,9 @@ struct FileSystemResizer {
         guard let ending = try ExternalProgram(arguments: arguments, input: input).run() else { throw Failure("\(arguments[0]) is not there") }
         guard statuses.contains(ending.status) else {
             let said = String(decoding: ending.output, as: UTF8.self).split(whereSeparator: \.isNewline).suffix(4).map { Printable.text(String($0)) }.joined(separator: " / ")
-            throw Failure("\(arguments[0]) ended with exit status \(ending.status): \(said)")
+            // resize2fs counts in the file system's blocks, and its estimate is a careful one.
+            let hint = said.contains("smaller than minimum") ? " – in blocks of the file system; give the partition a larger size" : ""
+            throw Failure("\(arguments[0]) ended with exit status \(ending.status): \(said)\(hint)")
         }
     }
 }

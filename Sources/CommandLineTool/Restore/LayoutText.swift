@@ -32,8 +32,7 @@ enum LayoutText {
                     + "\(partition.old.upperBound - partition.old.lowerBound)"
                     + (FileSystemResizer(content) == nil ? "; what it holds (\(content?.type ?? "unknown")) keeps its size." : ", with its file system (\(content?.type ?? ""))."))
         }
-        if let warning = WindowsPlaces.warning(image, fitted) { sentences.append(warning + ".") }
-        return sentences
+        return sentences + TargetWarnings.all(image, fitted).map { $0 + "." }
     }
 
     private static func change(_ partition: FittedImage.Partition, _ content: FileSystemDescription?) -> String {

@@ -52,7 +52,7 @@ struct RestoreJob {
         }
         if let target { for partition in growing { try resizer.grow(partition, on: target) } }
         if options.discards, report.discardedByteCount == nil { console.warn("\(targetName) takes no discards; what nobody needs is as it was") }
-        if let fitted, let warning = WindowsPlaces.warning(image, fitted) { console.warn(warning) }
+        for warning in fitted.map({ TargetWarnings.all(image, $0) }) ?? [] { console.warn(warning) }
         RestoreReporter(console: console).report(
             report, what, snapshot: snapshot, image: image, target: targetName, isStream: target == nil, milliseconds: Clock.monotonicMilliseconds - start)
         return report.unreadable.isEmpty && isWhole ? .done : .incomplete

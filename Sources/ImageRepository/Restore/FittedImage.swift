@@ -60,6 +60,8 @@ public struct FittedImage: Sendable {
 
     /// Of the target.
     public let byteCount: UInt64
+    /// Of the target's sectors.
+    public let sectorByteCount: UInt32
     /// Those that hold data, in the order in which they stand on the target.
     public let partitions: [Partition]
     /// Written behind all volumes; over what they have there.
@@ -74,6 +76,7 @@ public struct FittedImage: Sendable {
     /// - Throws: `.invalid`, with numbers, for what does not fit or cannot be moved or resized.
     public init(_ image: ImageRecord, _ options: FittingOptions) throws(RepositoryError) {
         byteCount = options.byteCount
+        sectorByteCount = options.sectorByteCount
         guard image.label != .null else {
             guard byteCount >= image.byteCount else { throw .invalid("the target has \(byteCount) bytes, and the image needs \(image.byteCount)") }
             guard !options.hasNewIDs else { throw .invalid("\(image.name) has no partition table, and so no ids that could be new") }
