@@ -4,26 +4,31 @@ import DiskLayout
 ///
 /// Layout: “Microsoft Extensible Firmware Initiative FAT32 File System Specification”, 1.03.
 struct FATFreeSpace {
-    private enum Width: Int {
+    enum Width: Int {
         case twelve = 12
         case sixteen = 16
         case thirtyTwo = 32
     }
 
-    private let volume: SourceWindow
-    private let width: Width
+    let volume: SourceWindow
+    let width: Width
     private let tableCount: UInt64
     private let tableOffset: UInt64
     private let tableByteCount: UInt64
-    private let dataOffset: UInt64
-    private let clusterByteCount: UInt64
-    private let clusterCount: UInt64
+    let dataOffset: UInt64
+    let clusterByteCount: UInt64
+    let clusterCount: UInt64
+    /// What of the top folder lies in one piece, in bytes of the volume.
+    let topFolder: Range<UInt64>
     /// Linux notes here that it is mounted.
     private let stateByte: UInt8
     private let mediaByte: UInt8
 
     static func find(in volume: SourceWindow) throws(InspectionFailure) -> FreeSpace {
-        FreeSpace(map: try FATFreeSpace(volume).search())
+        let search = try FATFreeSpace(volume)
+        let map = try search.search()
+        try search.requireFoldersInPlace()
+        return FreeSpace(map: map)
     }
 
     private init(_ volume: SourceWindow) throws(InspectionFailure) {
@@ -50,6 +55,13 @@ struct FATFreeSpace {
         dataOffset = firstDataSector * sectorByteCount
         clusterByteCount = sectorsPerCluster * sectorByteCount
         clusterCount = (sectorCount - firstDataSector) / sectorsPerCluster
+        let topCluster = UInt64(try boot.little32(44))
+        if rootEntryCount > 0 {
+            topFolder = dataOffset - rootSectorCount * sectorByteCount..<dataOffset
+        } else {
+            try require(topCluster >= 2 && topCluster - 2 < clusterCount, "its boot sector makes no sense")
+            topFolder = dataOffset + (topCluster - 2) * clusterByteCount..<dataOffset + (topCluster - 1) * clusterByteCount
+        }
         width = tableSectors16 == 0 ? .thirtyTwo : clusterCount < 4085 ? .twelve : .sixteen
         // Where drivers do not agree what the width is, nothing is free.
         try require(
