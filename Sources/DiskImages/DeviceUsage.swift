@@ -29,8 +29,7 @@ enum DeviceUsage {
     /// The same for a file: a loop device may show it as a disk.
     static func reason(file: FileStatus) throws(ImageError) -> String? {
         for loop in try BlockDevice.loops() {
-            guard let status = try backing(of: loop), status.isSameFile(as: file) else { continue }
-            return "behind /dev/\(try loop.name())"
+            if try Medium.behind(loop) == Medium(file) { return "behind /dev/\(try loop.name())" }
         }
         return nil
     }
@@ -43,19 +42,9 @@ enum DeviceUsage {
             return "part of \(try holder.name())"
         }
         for loop in try BlockDevice.loops() {
-            guard let status = try backing(of: loop) else { continue }
-            if status.kind == .blockDevice, status.device == device.number { return "behind /dev/\(try loop.name())" }
+            if try Medium.behind(loop) == .device(device.number) { return "behind /dev/\(try loop.name())" }
         }
         return nil
-    }
-
-    /// Nil if there is nothing any more, or if it lies where we may not look: then it is nothing that we could write to.
-    private static func backing(of loop: BlockDevice) throws(ImageError) -> FileStatus? {
-        guard let path = try loop.backingFile() else { return nil }
-        do throws(ImageError) { return try FileStatus.of(path) } catch {
-            if case .accessDenied = error { return nil }
-            throw error
-        }
     }
 
     private static func isSwap(_ device: BlockDevice) throws(ImageError) -> Bool { try swapDevices().contains(device) }

@@ -35,7 +35,7 @@ extension MediumExtent {
         guard case .device(let number) = medium else { return nil }
         let device = BlockDevice(number: number)
         if let disk = try device.wholeDisk() { return moved(to: .device(disk.number), by: (try device.startSector() ?? 0) * 512) }
-        guard let path = try device.backingFile(), let backing = try Medium.of(path) else { return nil }
+        guard let backing = try Medium.behind(device) else { return nil }
         return moved(to: backing, by: try device.backingOffset())
     }
 

@@ -6,7 +6,7 @@ import Glibc
 /// The file is as long as the disk and holds a bounded part of it; each read is asked for, so what was given up comes back.
 final class ServedDisk {
     /// What is asked for at once: as much as an inspector reads.
-    static let requestByteCountMax: UInt64 = 16 << 20
+    private static let requestByteCountMax: UInt64 = 16 << 20
     /// The structures of file systems lie beside each other.
     private static let windowByteCount: UInt64 = 64 << 10
     private static let heldWindowCountMax = 1024

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from support.devices import loop_device
 from support.images import MIB, make_image
 from support.program import Program
 from support.repository import Repository
@@ -76,3 +77,14 @@ def test_a_target_that_may_not_be_written_is_named(opened: Repository, shared_fo
     precious.write_bytes(b"precious")
     assert str(precious) in opened.run("restore", "--yes", "latest", precious).require(1).errors
     assert precious.read_bytes() == b"precious" and not (shared_folder / "new.img").exists()
+
+
+def test_a_loop_device_over_what_one_may_not_look_at_is_in_nobodys_way(opened: Repository, shared_folder: Path, tmp_path: Path) -> None:
+    hidden = tmp_path / "hidden"
+    hidden.mkdir(mode=0o700)
+    target = shared_folder / "mine.img"
+    target.write_bytes(b"mine")
+    os.chown(target, NOBODY, NOBODY)
+    with loop_device(make_image(hidden / "disk.img", MIB)):
+        opened.run("restore", "--yes", "latest", target).require(0)
+    assert target.read_bytes() == (shared_folder / "disk.img").read_bytes()

@@ -117,7 +117,10 @@ def test_one_file_behind_two_devices_is_one_target(repository: Repository, image
     with loop_device(backing) as first, loop_device(backing) as second:
         outcome = repository.run("restore", "--yes", "latest", "--disk", f"{image}={first}", "--disk", f"{other}={second}").require(64)
         assert "target of two disks" in outcome.errors
-    assert backing.read_bytes() == bytes(8 * MIB)
+        assert backing.read_bytes() == bytes(8 * MIB)
+        # Also when the file has no name any more.
+        backing.unlink()
+        assert "target of two disks" in repository.run("restore", "--yes", "latest", "--disk", f"{image}={first}", "--disk", f"{other}={second}").require(64).errors
 
 
 @pytest.mark.root
