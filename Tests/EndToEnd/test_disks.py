@@ -125,6 +125,33 @@ def test_a_gpt_of_large_sectors_in_a_file_keeps_them(repository: Repository, tmp
     assert target.read_bytes()[256 * 4096 : 4352 * 4096] == source.read_bytes()[256 * 4096 : 4352 * 4096]
 
 
+def test_what_cannot_be_mounted_on_larger_sectors_is_told(repository: Repository, tmp_path: Path) -> None:
+    source = disk(tmp_path / "disk.img", "label: gpt\nsize=16M\nsize=16M\n")
+    for partition, block in zip(table(source)["partitions"], (1024, 4096), strict=True):
+        run("mkfs.ext4", "-q", "-F", "-b", block, make_image(tmp_path / "partition", 16 * MIB))
+        overwrite(source, partition["start"] * 512, (tmp_path / "partition").read_bytes())
+    repository.run("backup", source).require(0)
+    with (tmp_path / "target").open("wb") as file:
+        file.truncate(DISK)
+    warning = "holds ext4 for sectors of at most 1024 bytes"
+    with loop_device(tmp_path / "target", 4096) as device:
+        plan = repository.run("restore", "latest", "--dry-run", device).require(0).output
+        told = repository.run("restore", "latest", "--yes", device).require(0).errors
+    for text in (plan, told):
+        assert "partition 1 of" in text and text.count(warning) == 1 and text.count("cannot be mounted") == 1
+    assert "cannot be mounted" not in repository.run("restore", "latest", "--size", 2 * DISK, "--dry-run", tmp_path / "new").require(0).output
+
+
+def test_who_lacks_room_is_told_how_to_make_it(repository: Repository, tmp_path: Path) -> None:
+    source = disk(tmp_path / "disk.img", "label: gpt\nsize=8M\nsize=48M\n")
+    run("mkfs.ext4", "-q", "-F", make_image(tmp_path / "partition", 48 * MIB))
+    overwrite(source, table(source)["partitions"][1]["start"] * 512, (tmp_path / "partition").read_bytes())
+    repository.run("backup", source).require(0)
+    refused = repository.run("restore", "latest", "--size", 40 * MIB, tmp_path / "target").require(1)
+    assert f"the target has {40 * MIB} bytes" in refused.errors and "“--resize 2” makes partition 2 and its file system smaller" in refused.errors
+    repository.run("restore", "latest", "--size", 40 * MIB, "--resize", "2", tmp_path / "target").require(0)
+
+
 def test_an_mbr_fits_a_larger_disk_as_it_is(repository: Repository, tmp_path: Path) -> None:
     source = disk(tmp_path / "disk.img", MBR)
     repository.run("backup", source).require(0)
