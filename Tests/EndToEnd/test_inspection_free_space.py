@@ -361,6 +361,22 @@ def test_a_fat_whose_table_or_name_does_not_fit_its_boot_sector_is_used(system: 
         overwrite(image, 0, boot)
 
 
+@by_name(FATS[:4])
+def test_a_fat_whose_folders_are_not_where_its_boot_sector_says_is_used(system: FileSystem, tmp_path: Path) -> None:
+    """More entries of the top folder, or larger clusters, move all data."""
+    image = system.create(tmp_path / "disk.img")
+    system.fill(image, tmp_path / "mounted")
+    with image.open("rb") as file:
+        boot = file.read(512)
+    assert inspect(image).volume().free
+    overwrite(image, 13, bytes([boot[13] * 2]))
+    assert inspect(image).volume().free is None
+    overwrite(image, 0, boot)
+    if system.name != "FAT32":
+        overwrite(image, 18, bytes([boot[18] ^ 0x08]))
+        require_used(inspect(image), "a folder is not where its boot sector says")
+
+
 def test_a_cluster_is_free_only_if_both_tables_say_so(tmp_path: Path) -> None:
     image = FATS[3].create(tmp_path / "disk.img")
     free = inspect(image).volume().free_byte_count

@@ -236,6 +236,19 @@ def test_a_log_ends_before_a_record_that_was_not_finished_and_must_be_whole_befo
     assert not is_recovered(damaged, memory_path / "mounted")
 
 
+def test_where_a_group_is_damaged_too_nothing_is_free(memory_path: Path) -> None:
+    """No kernel would replay the log then."""
+    taken, _ = pending_log(PLAIN, memory_path)
+    assert inspect(taken).volume().free
+    group = PLAIN.byte_count // 2
+    with taken.open("rb") as file:
+        file.seek(group + SECTOR)
+        assert file.read(4) == b"XAGF"
+    overwrite(taken, group + SECTOR + 110, b"\xff")
+    answer = inspect(taken)
+    assert answer.volume().free is None and "an allocation group is damaged" in answer.texts
+
+
 def mutate(mutant: bytearray, log: Log, generator: random.Random) -> None:
     """Changes bytes of headers and records, more of the last ones, or leaves out sectors as if they had not been written."""
     for _ in range(generator.choice([1, 1, 2, 5])):
