@@ -11,6 +11,8 @@ final class DirectInput: Sendable {
 
     private let file: FileDescriptor
     private let isRefused = Atomic<Bool>(false)
+    /// False once the way turned out not to be there after all.
+    var isOpen: Bool { !isRefused.load(ordering: .relaxed) }
 
     /// Nil where there is no such way: the file system does not offer it, or /proc is not there.
     init?(to file: borrowing FileDescriptor) {
@@ -25,7 +27,7 @@ final class DirectInput: Sendable {
     func read(at offset: UInt64, into bytes: inout MutableSpan<UInt8>) throws(ReadFailure) -> Int? {
         let byteCount = bytes.count
         let isAligned = unsafe bytes.withUnsafeMutableBytes { Int(bitPattern: $0.baseAddress) % DirectInput.alignment == 0 }
-        guard isAligned, byteCount > 0, byteCount % DirectInput.alignment == 0, offset % UInt64(DirectInput.alignment) == 0, !isRefused.load(ordering: .relaxed),
+        guard isAligned, byteCount > 0, byteCount % DirectInput.alignment == 0, offset % UInt64(DirectInput.alignment) == 0, isOpen,
             holdfast_cached_page_count(file.number, offset, UInt64(byteCount)) < byteCount / DirectInput.alignment
         else { return nil }
         do throws(ReadFailure) { return try file.read(at: offset, into: &bytes) } catch {

@@ -11,6 +11,8 @@ final class DirectOutput: Sendable {
 
     private let file: FileDescriptor
     private let isRefused = Atomic<Bool>(false)
+    /// False once the way turned out not to be there after all.
+    var isOpen: Bool { !isRefused.load(ordering: .relaxed) }
 
     /// Nil where there is no such way: the file system does not offer it, or /proc is not there.
     init?(to file: borrowing FileDescriptor) {
@@ -23,7 +25,7 @@ final class DirectOutput: Sendable {
     func write(_ bytes: Span<UInt8>, at offset: UInt64) throws(SystemError) -> Int {
         let byteCount = bytes.count / DirectOutput.alignment * DirectOutput.alignment
         let isAligned = unsafe bytes.withUnsafeBytes { Int(bitPattern: $0.baseAddress) % DirectOutput.alignment == 0 }
-        guard byteCount > 0, isAligned, offset % UInt64(DirectOutput.alignment) == 0, !isRefused.load(ordering: .relaxed) else { return 0 }
+        guard byteCount > 0, isAligned, offset % UInt64(DirectOutput.alignment) == 0, isOpen else { return 0 }
         do throws(SystemError) {
             try file.write(bytes.extracting(first: byteCount), at: offset)
             return byteCount

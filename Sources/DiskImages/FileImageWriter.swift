@@ -100,10 +100,10 @@ public final class FileImageWriter: ImageWriter {
         return data < 0 ? errno == ENXIO : UInt64(data) >= range.upperBound
     }
 
-    /// Returns when the contents, and for a new file its name, are durable. The page cache is asked to let go of them.
+    /// Returns when the contents, and for a new file its name, are durable. The page cache is asked to let go of what this restore put there; what others have there stays.
     public func finish() throws(ImageError) {
         do throws(SystemError) { try file.synchronize() } catch { throw error.image(path, "fsync") }
-        posix_fadvise(file.number, 0, 0, POSIX_FADV_DONTNEED)
+        if new != nil || direct?.isOpen != true || directInput?.isOpen != true { posix_fadvise(file.number, 0, 0, POSIX_FADV_DONTNEED) }
         isFinished.store(true, ordering: .releasing)
         try new?.publish()
     }
