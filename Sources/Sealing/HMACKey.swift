@@ -13,15 +13,20 @@ import CSodium
 /// times as fast. Decision: Specs/decisions/0007-chunk-ids-side-by-side.md.
 struct HMACKey: Sendable {
     private let key: SymmetricKey
+    /// Has taken in the key; each message continues from a copy.
+    private let keyed: HMAC<SHA256>
 
     /// - Precondition: `secret` has 32 bytes.
     init(_ secret: SecretBytes) {
         precondition(secret.byteCount == 32, "a key of HMAC-SHA-256")
         key = unsafe secret.withBytes { unsafe SymmetricKey(data: $0) }
+        keyed = HMAC(key: key)
     }
 
     func code(of message: UnsafeRawBufferPointer) -> Bytes.Digest {
-        let code = unsafe HMAC<SHA256>.authenticationCode(for: message, using: key)
+        var hash = keyed
+        unsafe hash.update(data: message)
+        let code = hash.finalize()
         return unsafe code.withUnsafeBytes { unsafe HMACKey.digest($0) }
     }
 
