@@ -17,6 +17,15 @@ extension LocalStorage {
         return try read(name, object, range)
     }
 
+    public func get(_ name: ObjectName, at offset: UInt64, into bytes: inout MutableSpan<UInt8>) throws(StorageError) {
+        let object = try openObject(name)
+        let range = offset..<offset + UInt64(bytes.count)
+        guard range.upperBound <= object.byteCount else {
+            throw .shortObject(name, byteCount: object.byteCount, expected: range.upperBound)
+        }
+        try read(name, object, range, into: &bytes)
+    }
+
     public func stat(_ name: ObjectName) throws(StorageError) -> ObjectInfo? {
         let path = path(of: name)
         let status: FileStatus?
@@ -113,28 +122,38 @@ extension LocalStorage {
 
     /// - Precondition: `range` ends within the object's size.
     private func read(_ name: ObjectName, _ object: borrowing OpenObject, _ range: Range<UInt64>) throws(StorageError) -> [UInt8] {
-        let descriptor = object.file.descriptor
-        var failure: ErrorNumber?
-        // Safe: the memory is written from its start, and only what was written is counted as initialised.
+        var failure: StorageError?
+        // Safe: the memory is written from its start, and counted as initialised only if all of it was written.
         let bytes = unsafe [UInt8](unsafeUninitializedCapacity: range.count) { memory, byteCount in
-            while byteCount < range.count {
-                do throws(ErrorNumber) {
-                    var rest = unsafe MutableSpan(_unsafeElements: memory[byteCount..<range.count])
-                    let count = try calls.read(descriptor, &rest, Int64(range.lowerBound) + Int64(byteCount))
-                    if count == 0 { return }
-                    byteCount += count
-                } catch {
-                    if error.code == EINTR { continue }
-                    failure = error
-                    return
-                }
-            }
+            var span = unsafe MutableSpan(_unsafeElements: memory[..<range.count])
+            do throws(StorageError) {
+                try read(name, object, range, into: &span)
+                byteCount = range.count
+            } catch { failure = error }
         }
-        if let failure { throw failure.storageError(object: path(of: name), operation: "reading") }
-        guard bytes.count == range.count else {
-            throw .shortObject(name, byteCount: range.lowerBound + UInt64(bytes.count), expected: range.upperBound)
-        }
+        if let failure { throw failure }
         return bytes
+    }
+
+    /// - Precondition: `range` ends within the object's size, and is as long as `bytes`.
+    private func read(
+        _ name: ObjectName, _ object: borrowing OpenObject, _ range: Range<UInt64>, into bytes: inout MutableSpan<UInt8>
+    ) throws(StorageError) {
+        var byteCount = 0
+        while byteCount < range.count {
+            let count: Int
+            do throws(ErrorNumber) {
+                count = try unsafe bytes.withUnsafeMutableBytes { memory throws(ErrorNumber) in
+                    var rest = unsafe MutableSpan<UInt8>(_unsafeBytes: memory[byteCount...])
+                    return try calls.read(object.file.descriptor, &rest, Int64(range.lowerBound) + Int64(byteCount))
+                }
+            } catch {
+                if error.code == EINTR { continue }
+                throw error.storageError(object: path(of: name), operation: "reading")
+            }
+            if count == 0 { throw .shortObject(name, byteCount: range.lowerBound + UInt64(byteCount), expected: range.upperBound) }
+            byteCount += count
+        }
     }
 
     private func notAnObject(_ path: String) -> StorageError {

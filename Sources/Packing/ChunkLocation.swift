@@ -8,6 +8,9 @@ package struct ChunkLocation: Equatable, Sendable, BitwiseCopyable {
     package var offset: UInt32
     package var byteCount: UInt32
 
+    /// Where it ends in the decoded segment.
+    package var end: Int { Int(offset) + Int(byteCount) }
+
     package init(pack: UInt32, segment: UInt32, offset: UInt32, byteCount: UInt32) {
         self.pack = pack
         self.segment = segment

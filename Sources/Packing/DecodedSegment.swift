@@ -1,37 +1,21 @@
-package import Bytes
-import RepositoryFormat
-import Threading
+import Bytes
 
 /// A segment that was fetched, opened and decoded.
+@safe
 package final class DecodedSegment: Sendable {
-    package let bytes: AlignedBuffer
-    package let byteCount: Int
-    private let pool: SegmentBuffers
+    private let memory: SegmentMemory
+    private let range: Range<Int>
 
-    init(byteCount: Int, from pool: SegmentBuffers) {
-        bytes = pool.take(byteCount)
-        self.byteCount = byteCount
-        self.pool = pool
+    /// - Precondition: `range` lies within the memory.
+    init(_ range: Range<Int>, of memory: SegmentMemory) {
+        precondition(range.lowerBound >= 0 && range.upperBound <= memory.buffer.byteCapacity, "within the memory")
+        self.memory = memory
+        self.range = range
     }
 
-    deinit { pool.giveBack(bytes) }
-}
-
-/// Memory of decoded segments, used again: freed by one thread and drawn by another it would pile up in the allocator.
-final class SegmentBuffers: Sendable {
-    /// Smaller segments, of short sessions, get what they need.
-    private static let pooledByteCountMin = PackLayout.segmentByteCount / 2
-
-    private let free = Monitor<[AlignedBuffer]>([])
-
-    func take(_ byteCount: Int) -> AlignedBuffer {
-        guard byteCount > SegmentBuffers.pooledByteCountMin, byteCount <= PackLayout.segmentByteCount else {
-            return AlignedBuffer(byteCapacity: max(byteCount, 1))
-        }
-        return free.withLock { $0.popLast() } ?? AlignedBuffer(byteCapacity: PackLayout.segmentByteCount)
-    }
-
-    func giveBack(_ buffer: AlignedBuffer) {
-        if buffer.byteCapacity == PackLayout.segmentByteCount { free.withLock { $0.append(buffer) } }
-    }
+    package var byteCount: Int { range.count }
+    /// What it keeps from others.
+    var memoryByteCount: Int { memory.buffer.byteCapacity }
+    /// Valid while the segment is.
+    package var bytes: UnsafeRawBufferPointer { unsafe UnsafeRawBufferPointer(start: memory.buffer.base + range.lowerBound, count: range.count) }
 }

@@ -11,6 +11,7 @@ package struct PackFile: Sendable {
     private let storage: any StorageBackend
     private let sealer: DocumentSealer
     private let verifier: DocumentVerifier
+    private let pieces = SegmentBuffers(byteCapacity: pieceByteCountMax)
 
     package init(storage: any StorageBackend, sealer: DocumentSealer, verifier: DocumentVerifier) {
         self.storage = storage
@@ -28,7 +29,7 @@ package struct PackFile: Sendable {
     package func readAll<Context>(
         _ pack: ObjectInfo, named id: PackID, _ kind: PackDirectory.Kind, verifiesName: Bool,
         begin: (PackDirectory) throws(PackingError) -> Context,
-        segment: (Context, Int, UnsafeMutableRawBufferPointer) throws(PackingError) -> Void
+        segment: (Context, Int, SealedSegment) throws(PackingError) -> Void
     ) throws(PackingError) {
         let directory = try readDirectory(pack, kind)
         let context = try begin(directory)
@@ -48,14 +49,13 @@ package struct PackFile: Sendable {
                 end += Int(directory.segments[number].sealedByteCount)
                 number += 1
             } while number < directory.segments.count && end - start + Int(directory.segments[number].sealedByteCount) <= PackFile.pieceByteCountMax
-            var piece = try fetchNext(start..<end)
-            try unsafe piece.withUnsafeMutableBufferPointer { bytes throws(PackingError) in
-                var offset = 0
-                for number in first..<number {
-                    let next = offset + Int(directory.segments[number].sealedByteCount)
-                    unsafe try segment(context, number, UnsafeMutableRawBufferPointer(UnsafeMutableBufferPointer(rebasing: bytes[offset..<next])))
-                    offset = next
-                }
+            let piece = try fetchPiece(pack.name, start..<end)
+            if verifiesName { unsafe digest.update(UnsafeRawBufferPointer(start: piece.buffer.base, count: end - start)) }
+            var offset = 0
+            for number in first..<number {
+                let next = offset + Int(directory.segments[number].sealedByteCount)
+                try segment(context, number, SealedSegment(offset..<next, of: piece))
+                offset = next
             }
         }
         // The directory comes a second time: only its place is not known outside `readDirectory`.
@@ -115,6 +115,14 @@ package struct PackFile: Sendable {
             directory.segments.allSatisfy({ UInt64($0.offset) + UInt64($0.sealedByteCount) <= segmentsEnd })
         else { throw .damaged(object: name, reason: "its directory does not fit its size") }
         return directory
+    }
+
+    private func fetchPiece(_ name: ObjectName, _ range: Range<Int>) throws(PackingError) -> SegmentMemory {
+        let piece = pieces.take(range.count)
+        do throws(StorageError) {
+            try piece.buffer.withMutableBytes(in: 0..<range.count) { bytes throws(StorageError) in try storage.get(name, at: UInt64(range.lowerBound), into: &bytes) }
+        } catch { throw .storage(error) }
+        return piece
     }
 
     private func fetch(_ name: ObjectName, _ range: Range<UInt64>) throws(PackingError) -> [UInt8] {

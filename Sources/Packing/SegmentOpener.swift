@@ -21,51 +21,52 @@ package final class SegmentOpener: Sendable {
         self.dataKeys = dataKeys
     }
 
-    /// Opens and decodes the sealed bytes of one segment; they are overwritten.
-    package func open(_ sealed: UnsafeMutableRawBufferPointer, _ pack: PackRecord, _ number: Int) throws(PackingError) -> DecodedSegment {
+    /// Opens a segment where it stands and decodes it; what is stored as it is, stays there.
+    package func open(_ segment: SealedSegment, _ pack: PackRecord, _ number: Int) throws(PackingError) -> DecodedSegment {
         let place = pack.segments[number]
+        let sealed = unsafe segment.bytes
         let damaged = { (reason: String) -> PackingError in .damaged(object: pack.name.path, reason: "segment \(number): \(reason)") }
         guard pack.epoch == sealer.member.epoch else { throw damaged("it is of member epoch \(pack.epoch), whose keys are not open") }
         guard sealed.count > PackLayout.segmentOverheadByteCount else { throw damaged("it is too short") }
         let salt = unsafe Digest(sealed[..<Digest.byteCount])
-        let key = SegmentKey.derive(pack.kind, sessionKey: try sessionKey(pack, place), member: sealer.member, salt: salt)
-        let associatedData = sealer.keyspaceBinding(pack.kind.segmentType).associatedData
-        let decodedByteCount = Int(place.decodedByteCount)
-        // The nonce of 12 zeros stands before the ciphertext, over the end of the salt.
-        let combined = unsafe UnsafeMutableRawBufferPointer(rebasing: sealed[(Digest.byteCount - 12)...])
-        let outcome: Result<DecodedSegment, PackingError>
+        let key = try key(of: pack, number, salt: salt)
+        // The nonce stands before the ciphertext, over the end of the salt.
+        let combined = unsafe UnsafeMutableRawBufferPointer(rebasing: sealed[(Digest.byteCount - AuthenticatedCipher.nonceByteCount)...])
+        let padded: UnsafeRawBufferPointer
         do throws(SealingError) {
-            outcome = unsafe try AuthenticatedCipher.open(combined: combined, key: key, associatedData: associatedData) { encoded in
-                unsafe decode(encoded, place, decodedByteCount, damaged)
-            }
+            unsafe padded = try AuthenticatedCipher.open(combined: combined, key: key, associatedData: sealer.keyspaceBinding(pack.kind.segmentType).associatedData)
         } catch { throw damaged("\(error)") }
-        return try outcome.get()
-    }
-
-    private func decode(
-        _ encoded: UnsafeRawBufferPointer, _ place: PackRecord.SegmentPlace, _ decodedByteCount: Int, _ damaged: (String) -> PackingError
-    ) -> Result<DecodedSegment, PackingError> {
-        guard Int(place.encodedByteCount) <= encoded.count else { return .failure(damaged("it is shorter than its directory says")) }
-        let segment = DecodedSegment(byteCount: decodedByteCount, from: buffers)
-        let target = segment.bytes
-        let source = unsafe UnsafeRawBufferPointer(rebasing: encoded[..<Int(place.encodedByteCount)])
-        guard unsafe encoded[Int(place.encodedByteCount)...].allSatisfy({ $0 == 0 }) else { return .failure(damaged("its padding is not zero")) }
+        let (encodedByteCount, decodedByteCount) = (Int(place.encodedByteCount), Int(place.decodedByteCount))
+        guard encodedByteCount <= padded.count else { throw damaged("it is shorter than its directory says") }
+        guard unsafe padded[encodedByteCount...].allSatisfy({ $0 == 0 }) else { throw damaged("its padding is not zero") }
         switch place.codec {
         case .raw:
-            guard source.count == decodedByteCount else { return .failure(damaged("it has not the size its directory says")) }
-            unsafe target.copy(source, at: 0)
+            guard encodedByteCount == decodedByteCount else { throw damaged("it has not the size its directory says") }
+            let start = segment.range.lowerBound + Digest.byteCount
+            return DecodedSegment(start..<start + decodedByteCount, of: segment.memory)
         case .zstd:
+            let frame = unsafe UnsafeRawBufferPointer(rebasing: padded[..<encodedByteCount])
             // RFC 8878, 3.1.1.1.1: bit 2 of the descriptor tells of a checksum, bits 0 and 1 of a dictionary.
-            guard source.count > 4, unsafe source[4] & 0b111 == 0 else { return .failure(damaged("its frame has a checksum or a dictionary")) }
-            let decompressor = decompressors.withLock { $0.popLast() } ?? SegmentDecompressor()
-            defer { decompressors.withLock { $0.append(decompressor) } }
-            do throws(CompressionError) {
-                let frameByteCount = unsafe try decompressor.decompress(
-                    source, into: UnsafeMutableRawBufferPointer(start: target.base, count: target.byteCapacity), decodedByteCount: decodedByteCount)
-                guard frameByteCount == source.count else { return .failure(damaged("its frame is shorter than its directory says")) }
-            } catch { return .failure(damaged("\(error)")) }
+            guard frame.count > 4, unsafe frame[4] & 0b111 == 0 else { throw damaged("its frame has a checksum or a dictionary") }
+            let memory = buffers.take(decodedByteCount)
+            let frameByteCount: Int
+            do throws(CompressionError) { frameByteCount = unsafe try decompress(frame, decodedByteCount, into: memory.buffer) } catch { throw damaged("\(error)") }
+            guard frameByteCount == frame.count else { throw damaged("its frame is shorter than its directory says") }
+            return DecodedSegment(0..<decodedByteCount, of: memory)
         }
-        return .success(segment)
+    }
+
+    /// What the segment with this salt is sealed under.
+    func key(of pack: PackRecord, _ number: Int, salt: Digest) throws(PackingError) -> OneTimeKey {
+        SegmentKey.derive(pack.kind, sessionKey: try sessionKey(pack, pack.segments[number]), member: sealer.member, salt: salt)
+    }
+
+    /// Returns how long the frame was.
+    private func decompress(_ frame: UnsafeRawBufferPointer, _ decodedByteCount: Int, into buffer: AlignedBuffer) throws(CompressionError) -> Int {
+        let decompressor = decompressors.withLock { $0.popLast() } ?? SegmentDecompressor()
+        defer { decompressors.withLock { $0.append(decompressor) } }
+        let target = unsafe UnsafeMutableRawBufferPointer(start: buffer.base, count: buffer.byteCapacity)
+        return unsafe try decompressor.decompress(frame, into: target, decodedByteCount: decodedByteCount)
     }
 
     /// The session key of a data segment, opened once; nil for map segments.

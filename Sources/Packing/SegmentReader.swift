@@ -26,10 +26,12 @@ package final class SegmentReader: Sendable {
         var fetchCount = 0
     }
 
-    private let index: ChunkIndex
-    private let storage: any StorageBackend
-    private let sealer: DocumentSealer
-    private let opener: SegmentOpener
+    let index: ChunkIndex
+    let storage: any StorageBackend
+    let sealer: DocumentSealer
+    let opener: SegmentOpener
+    /// Of segments as they are stored.
+    let buffers = SegmentBuffers()
     private let cacheByteCount: Int
     private let monitor = Monitor(State())
 
@@ -56,10 +58,10 @@ package final class SegmentReader: Sendable {
             do throws(PackingError) {
                 let segment = try segment(location)
                 let pack = index.pack(location.pack)
-                guard pack.kind == kind, Int(location.offset) + Int(location.byteCount) <= segment.byteCount else {
+                guard pack.kind == kind, location.end <= segment.byteCount else {
                     throw .damaged(object: pack.name.path, reason: "its directory is not what the index says")
                 }
-                let bytes = unsafe UnsafeRawBufferPointer(start: segment.bytes.base + Int(location.offset), count: Int(location.byteCount))
+                let bytes = unsafe UnsafeRawBufferPointer(rebasing: segment.bytes[Int(location.offset)..<location.end])
                 guard unsafe sealer.member.chunkID(kind, bytes) == id else {
                     throw .damaged(object: pack.name.path, reason: "a chunk in segment \(location.segment) is not the one its id names")
                 }
@@ -78,9 +80,11 @@ package final class SegmentReader: Sendable {
     /// Gives the plaintext of each of the chunks to `body`, with its number, as `withChunk` does: but segment by segment, so that each is needed once, whatever
     /// is dropped from memory meanwhile.
     ///
-    /// - Parameter backwards: from the last segment to the first. Who goes to and fro finds in memory what was used last.
+    /// - Parameters:
+    ///   - backwards: from the last segment to the first. Who goes to and fro finds in memory what was used last.
+    ///   - isSparse: whether most of what lies beside the chunks is not needed by anybody: then they are read alone where that can be.
     package func withChunks(
-        _ chunks: [ChunkID], _ kind: PackDirectory.Kind, backwards: Bool, _ body: (Int, UnsafeRawBufferPointer) -> Void
+        _ chunks: [ChunkID], _ kind: PackDirectory.Kind, backwards: Bool, isSparse: Bool = false, _ body: (Int, UnsafeRawBufferPointer) -> Void
     ) throws(PackingError) {
         var wanted: [(number: Int, location: ChunkLocation)] = []
         wanted.reserveCapacity(chunks.count)
@@ -98,7 +102,10 @@ package final class SegmentReader: Sendable {
             let first = wanted[start].location
             var end = start + 1
             while end < wanted.count, (wanted[end].location.pack, wanted[end].location.segment) == (first.pack, first.segment) { end += 1 }
-            for number in try unsafe withChunks(chunks, of: wanted[start..<end], kind, body) {
+            let parts = isSparse ? try unsafe withParts(chunks, of: wanted[start..<end], kind, body) : nil
+            let rest: [Int]
+            if let parts { rest = parts } else { rest = try unsafe withChunks(chunks, of: wanted[start..<end], kind, body) }
+            for number in rest {
                 try unsafe withChunk(chunks[number], kind) { unsafe body(number, $0) }
             }
             start = end
@@ -113,11 +120,11 @@ package final class SegmentReader: Sendable {
         guard let first = wanted.first?.location else { return [] }
         let segment: DecodedSegment
         do throws(PackingError) { segment = try self.segment(first) } catch .noDataKey { throw .noDataKey } catch { return wanted.map(\.number) }
-        guard index.pack(first.pack).kind == kind, wanted.allSatisfy({ Int($0.location.offset) + Int($0.location.byteCount) <= segment.byteCount }) else {
+        guard index.pack(first.pack).kind == kind, wanted.allSatisfy({ $0.location.end <= segment.byteCount }) else {
             return wanted.map(\.number)
         }
-        let bytes = unsafe UnsafeRawBufferPointer(start: segment.bytes.base, count: segment.byteCount)
-        let ranges = wanted.map { Int($0.location.offset)..<Int($0.location.offset) + Int($0.location.byteCount) }
+        let bytes = unsafe segment.bytes
+        let ranges = wanted.map { Int($0.location.offset)..<$0.location.end }
         let ids = unsafe sealer.member.chunkIDs(kind, ranges, in: bytes)
         var rest: [Int] = []
         for ((number, _), (range, id)) in zip(wanted, zip(ranges, ids)) {
@@ -152,15 +159,26 @@ package final class SegmentReader: Sendable {
         }
     }
 
+    func isInMemory(_ location: ChunkLocation) -> Bool {
+        monitor.withLock { $0.slots[Key(pack: location.pack, segment: location.segment)] != nil }
+    }
+
+    func countFetched(byteCount: Int, count: Int) {
+        monitor.withLock { state in
+            state.fetchedByteCount += UInt64(byteCount)
+            state.fetchCount += count
+        }
+    }
+
     private func keep(_ segment: DecodedSegment, _ key: Key, _ state: inout State) {
         state.clock += 1
         state.slots[key] = .ready(segment, lastUse: state.clock)
-        state.byteCount += segment.bytes.byteCapacity
+        state.byteCount += segment.memoryByteCount
         while state.byteCount > cacheByteCount {
             var oldest: (key: Key, use: UInt64, byteCount: Int)?
             for (candidate, slot) in state.slots {
                 guard case .ready(let kept, let use) = slot, candidate != key, oldest == nil || use < oldest!.use else { continue }
-                oldest = (candidate, use, kept.bytes.byteCapacity)
+                oldest = (candidate, use, kept.memoryByteCount)
             }
             guard let oldest else { return }
             state.slots[oldest.key] = nil
@@ -171,16 +189,10 @@ package final class SegmentReader: Sendable {
     private func load(_ pack: PackRecord, _ number: Int) throws(PackingError) -> DecodedSegment {
         guard number < pack.segments.count else { throw .damaged(object: pack.name.path, reason: "it has no segment \(number)") }
         let place = pack.segments[number]
-        var sealed: [UInt8]
-        do throws(StorageError) {
-            sealed = try storage.get(pack.name, range: UInt64(place.offset)..<UInt64(place.offset) + UInt64(place.sealedByteCount))
-        } catch { throw .storage(error) }
-        monitor.withLock { state in
-            state.fetchedByteCount += UInt64(sealed.count)
-            state.fetchCount += 1
-        }
-        return try unsafe sealed.withUnsafeMutableBufferPointer { sealed throws(PackingError) in
-            try unsafe opener.open(UnsafeMutableRawBufferPointer(sealed), pack, number)
-        }
+        let sealed = SealedSegment(0..<Int(place.sealedByteCount), of: buffers.take(Int(place.sealedByteCount)))
+        var bytes = unsafe MutableSpan<UInt8>(_unsafeBytes: sealed.bytes)
+        do throws(StorageError) { try storage.get(pack.name, at: UInt64(place.offset), into: &bytes) } catch { throw .storage(error) }
+        countFetched(byteCount: bytes.count, count: 1)
+        return try opener.open(sealed, pack, number)
     }
 }

@@ -1,12 +1,10 @@
 package import Crypto
-// The cipher of swift-crypto speaks Data; nothing of it leaves this file.
-import FoundationEssentials
 
 /// AES-256-GCM under keys that are used once, with nonce 0.
 package enum AuthenticatedCipher {
     package static let tagByteCount = 16
-    private static let nonceByteCount = 12
-    private static let zeroNonce = [UInt8](repeating: 0, count: nonceByteCount)
+    /// What `open(combined:)` wants before the ciphertext.
+    package static let nonceByteCount = SwiftCryptoGCM.nonceByteCount
 
     /// Ciphertext and tag of `plaintext`.
     package static func seal(_ plaintext: some Collection<UInt8>, key: some CipherKey, associatedData: [UInt8]) -> [UInt8] {
@@ -23,41 +21,63 @@ package enum AuthenticatedCipher {
     package static func seal(
         _ plaintext: UnsafeRawBufferPointer, key: some CipherKey, associatedData: [UInt8], into target: UnsafeMutableRawBufferPointer
     ) {
-        precondition(target.count >= plaintext.count + tagByteCount, "room for ciphertext and tag")
-        do {
-            let nonce = try AES.GCM.Nonce(data: zeroNonce)
-            let box = unsafe try AES.GCM.seal(plaintext, using: key.symmetric, nonce: nonce, authenticating: associatedData)
-            guard let combined = box.combined else { preconditionFailure("the nonce has 12 bytes") }
-            unsafe combined.withUnsafeBytes { bytes in
-                unsafe target.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[nonceByteCount...]))
-            }
-        } catch { preconditionFailure("AES-GCM seals every message of this size: \(error)") }
+        let key = key.symmetric
+        #if canImport(CIPSecMB)
+        if unsafe !plaintext.isEmpty, MultiBufferGCM.with({ unsafe $0.seal(plaintext, key: key, associatedData: associatedData, into: target) }) != nil { return }
+        #endif
+        unsafe SwiftCryptoGCM.seal(plaintext, key: key, associatedData: associatedData, into: target)
     }
 
     /// The plaintext of ciphertext and tag, or `.notAuthentic`.
     package static func open(_ sealed: ArraySlice<UInt8>, key: some CipherKey, associatedData: [UInt8]) throws(SealingError) -> [UInt8] {
-        guard sealed.count >= tagByteCount else { throw .notAuthentic }
-        var combined = zeroNonce
+        var combined = [UInt8](repeating: 0, count: nonceByteCount)
         combined.reserveCapacity(nonceByteCount + sealed.count)
         combined.append(contentsOf: sealed)
-        return unsafe try combined.withUnsafeMutableBufferPointer { bytes throws(SealingError) in
-            unsafe try open(combined: UnsafeMutableRawBufferPointer(bytes), key: key, associatedData: associatedData) { unsafe Array($0) }
+        return try unsafe combined.withUnsafeMutableBufferPointer { bytes throws(SealingError) in
+            unsafe Array(try open(combined: UnsafeMutableRawBufferPointer(bytes), key: key, associatedData: associatedData))
         }
     }
 
-    /// Opens ciphertext and tag that follow 12 bytes which this call overwrites: no copy of what may be a megabyte.
-    package static func open<Result>(
-        combined: UnsafeMutableRawBufferPointer, key: some CipherKey, associatedData: [UInt8], _ use: (UnsafeRawBufferPointer) -> Result
-    ) throws(SealingError) -> Result {
-        guard combined.count >= nonceByteCount + tagByteCount, let base = combined.baseAddress else { throw .notAuthentic }
-        for index in 0..<nonceByteCount { unsafe combined[index] = 0 }
-        do {
-            let data = unsafe Data(bytesNoCopy: base, count: combined.count, deallocator: .none)
-            let box = try AES.GCM.SealedBox(combined: data)
-            let plaintext = try AES.GCM.open(box, using: key.symmetric, authenticating: associatedData)
-            return unsafe plaintext.withUnsafeBytes { unsafe use($0) }
-        } catch { throw .notAuthentic }
+    /// Opens ciphertext and tag that follow `nonceByteCount` bytes which this call overwrites: no copy of what may be a megabyte.
+    ///
+    /// - Returns: the plaintext, in the place of the ciphertext. When this throws, nothing there is to be used.
+    package static func open(
+        combined: UnsafeMutableRawBufferPointer, key: some CipherKey, associatedData: [UInt8]
+    ) throws(SealingError) -> UnsafeRawBufferPointer {
+        guard combined.count >= nonceByteCount + tagByteCount else { throw .notAuthentic }
+        let plaintext = unsafe UnsafeRawBufferPointer(rebasing: combined[nonceByteCount..<combined.count - tagByteCount])
+        let key = key.symmetric
+        var isAuthentic: Bool?
+        #if canImport(CIPSecMB)
+        if unsafe !plaintext.isEmpty {
+            isAuthentic = MultiBufferGCM.with { unsafe $0.open(UnsafeMutableRawBufferPointer(rebasing: combined[nonceByteCount...]), key: key, associatedData: associatedData) }
+        }
+        #endif
+        guard unsafe isAuthentic ?? SwiftCryptoGCM.open(combined: combined, key: key, associatedData: associatedData) else { throw .notAuthentic }
+        return unsafe plaintext
     }
+
+    /// Decrypts a part of a ciphertext in place. No tag tells whether it is right: only who knows a keyed hash of the plaintext may use it.
+    ///
+    /// - Parameter offset: how far into the ciphertext the part stands, a multiple of 16.
+    /// - Returns: false if nothing here can do that; `bytes` are then not to be used.
+    package static func openUnauthenticated(_ bytes: UnsafeMutableRawBufferPointer, at offset: Int, key: some CipherKey) -> Bool {
+        #if canImport(CIPSecMB)
+        let key = key.symmetric
+        return MultiBufferGCM.with { unsafe $0.openPart(bytes, at: offset, key: key) } ?? false
+        #else
+        return false
+        #endif
+    }
+
+    /// Whether `openUnauthenticated` can be used on this machine.
+    package static let opensParts: Bool = {
+        #if canImport(CIPSecMB)
+        MultiBufferGCM.with { _ in true } ?? false
+        #else
+        false
+        #endif
+    }()
 }
 
 /// What the cipher takes as a key.

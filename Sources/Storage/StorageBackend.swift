@@ -48,6 +48,9 @@ public protocol StorageBackend: Sendable {
     /// Exactly the bytes of `range`, or `.shortObject`.
     func get(_ name: ObjectName, range: Range<UInt64>) throws(StorageError) -> [UInt8]
 
+    /// The same into memory of the caller: as many bytes from `offset` on as there is room for.
+    func get(_ name: ObjectName, at offset: UInt64, into bytes: inout MutableSpan<UInt8>) throws(StorageError)
+
     /// Nil when there is no such object.
     func stat(_ name: ObjectName) throws(StorageError) -> ObjectInfo?
 
@@ -70,6 +73,12 @@ public protocol StorageBackend: Sendable {
 }
 
 extension StorageBackend {
+    public func get(_ name: ObjectName, at offset: UInt64, into bytes: inout MutableSpan<UInt8>) throws(StorageError) {
+        let fetched = try get(name, range: offset..<offset + UInt64(bytes.count))
+        guard fetched.count == bytes.count else { throw .shortObject(name, byteCount: offset + UInt64(fetched.count), expected: offset + UInt64(bytes.count)) }
+        for index in fetched.indices { bytes[index] = fetched[index] }
+    }
+
     public func availableByteCount() throws(StorageError) -> UInt64? { nil }
     public func holdReserve() throws(StorageError) {}
     public func releaseReserve() throws(StorageError) -> Bool { false }

@@ -143,9 +143,9 @@ struct SegmentCacheTests {
 
     @Test func `the cache keeps no more than its size, and drops what was not used for longest`() throws {
         let fixture = PackingFixture()
-        // One segment each, which nothing else fits beside; its memory is a whole MiB.
+        // One segment each, which nothing else fits beside; its memory has room for what a full one is stored as.
         let chunks = PackingFixture.chunks(6, seed: 9, byteCounts: 1_000_000...1_000_000)
-        let reader = fixture.reader(fixture.index(try fixture.store(chunks)), cacheByteCount: 3 << 20)
+        let reader = fixture.reader(fixture.index(try fixture.store(chunks)), cacheByteCount: 3 * ((1 << 20) + (32 << 10)))
         func fetches(_ numbers: [Int]) throws -> Int {
             let before = reader.fetched.count
             for number in numbers { #expect(try fixture.read(fixture.id(chunks[number]), with: reader) == chunks[number]) }

@@ -163,14 +163,15 @@ struct SegmentFormatTests {
         let salt = Digest([UInt8](repeating: 1, count: 32))
         let key = OneTimeKey.derive(base: fixture.sealer.member.mapSegmentKey, type: .mapSegment, salt: salt)
         let binding = fixture.sealer.keyspaceBinding(.mapSegment)
-        var sealed = salt.bytes + AuthenticatedCipher.seal(plaintext, key: key, associatedData: binding.associatedData)
+        let sealed = salt.bytes + AuthenticatedCipher.seal(plaintext, key: key, associatedData: binding.associatedData)
         let segment = PackDirectory.Segment(
             offset: 48, sealedByteCount: UInt32(sealed.count), encodedByteCount: UInt32(encodedByteCount), decodedByteCount: UInt32(chunk.count), codec: codec,
             keyIndex: 255, digest: RandomID([UInt8](repeating: 0, count: 16)), chunks: [.init(id: fixture.id(chunk, .map), byteCount: UInt32(chunk.count))])
         let directory = PackDirectory(kind: .map, epoch: 1, packByteCount: 1 << 20, keys: [], segments: [segment])
         let record = PackRecord(id: PackID(salt), directory: directory, isCounting: true)
-        let decoded = try unsafe sealed.withUnsafeMutableBytes { try unsafe SegmentOpener(fixture.sealer, nil).open($0, record, 0) }
-        return unsafe Array(UnsafeRawBufferPointer(start: decoded.bytes.base, count: decoded.byteCount))
+        let memory = SegmentBuffers().take(sealed.count)
+        unsafe sealed.withUnsafeBytes { unsafe memory.buffer.copy($0, at: 0) }
+        return unsafe Array(try SegmentOpener(fixture.sealer, nil).open(SealedSegment(0..<sealed.count, of: memory), record, 0).bytes)
     }
 
     private static func frame() throws -> [UInt8] {

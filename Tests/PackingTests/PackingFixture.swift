@@ -70,9 +70,9 @@ struct PackingFixture {
     /// The whole of a pack as a check reads it, with and without its digest: all segments in order.
     static func segments(_ file: PackFile, _ info: ObjectInfo, _ id: PackID, _ kind: PackDirectory.Kind, verifiesName: Bool) throws -> [[UInt8]] {
         var found: [[UInt8]] = []
-        unsafe try file.readAll(info, named: id, kind, verifiesName: verifiesName) { _ in } segment: { _, number, bytes in
+        try file.readAll(info, named: id, kind, verifiesName: verifiesName) { _ in } segment: { _, number, sealed in
             precondition(number == found.count)
-            found.append(unsafe Array(bytes))
+            found.append(unsafe Array(sealed.bytes))
         }
         return found
     }

@@ -137,6 +137,16 @@ package enum StorageConformance {
         },
     ]
 
+    /// All of `memory` but its first and last byte.
+    private static func read(_ backend: any StorageBackend, _ name: ObjectName, _ range: Range<Int>, into memory: inout [UInt8]) throws(StorageError) {
+        var failure: StorageError?
+        unsafe memory.withUnsafeMutableBytes { memory in
+            var span = unsafe MutableSpan<UInt8>(_unsafeBytes: memory[1..<1 + range.count])
+            do throws(StorageError) { try backend.get(name, at: UInt64(range.lowerBound), into: &span) } catch { failure = error }
+        }
+        if let failure { throw failure }
+    }
+
     private static let reading: [StorageProperty] = [
         StorageProperty("a range gives exactly its bytes") { backend in
             try backend.prepare()
@@ -146,6 +156,19 @@ package enum StorageConformance {
                 let expected = Array(bytes[Int(range.lowerBound)..<Int(range.upperBound)])
                 try require(try backend.get(names[0], range: range) == expected, "\(range) is wrong")
             }
+        },
+        StorageProperty("a range is read into memory of the caller, and nothing beside it") { backend in
+            try backend.prepare()
+            let bytes = SeededBytes.make(seed: 2, byteCount: 10_000)
+            try put(backend, names[0], bytes)
+            for range in [0..<1, 0..<10_000, 9_999..<10_000, 4_095..<4_097, 5_000..<5_000] as [Range<Int>] {
+                var memory = [UInt8](repeating: 77, count: range.count + 2)
+                try read(backend, names[0], range, into: &memory)
+                try require(memory == [77] + bytes[range] + [77], "\(range) is wrong")
+            }
+            var memory = [UInt8](repeating: 77, count: 3)
+            let expected = StorageError.shortObject(names[0], byteCount: 10_000, expected: 10_001)
+            try requireError("\(expected)", { $0 == expected }) { () throws(StorageError) in try read(backend, names[0], 10_000..<10_001, into: &memory) }
         },
         StorageProperty("a range that ends beyond the object is an error that says by how much") { backend in
             try backend.prepare()

@@ -44,8 +44,8 @@ struct ChunkProbe {
         guard !unreadable.contains(place), index.pack(location.pack).kind == kind else { return false }
         do throws(PackingError) {
             let segment = try reader.segment(location)
-            guard Int(location.offset) + Int(location.byteCount) <= segment.byteCount else { return false }
-            let bytes = unsafe UnsafeRawBufferPointer(start: segment.bytes.base + Int(location.offset), count: Int(location.byteCount))
+            guard location.end <= segment.byteCount else { return false }
+            let bytes = unsafe UnsafeRawBufferPointer(rebasing: segment.bytes[Int(location.offset)..<location.end])
             return unsafe repository.sealer.member.chunkID(kind, bytes) == id
         } catch {
             if case .storage(.unavailable) = error { throw RepositoryError(error) }

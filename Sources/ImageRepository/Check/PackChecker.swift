@@ -27,12 +27,12 @@ struct PackChecker: Sendable {
     func problem(_ info: ObjectInfo, _ id: PackID) throws(RepositoryError) -> String? {
         do throws(PackingError) {
             let kind: PackDirectory.Kind = info.name.kind == .packs ? .data : .map
-            try unsafe packs.readAll(info, named: id, kind, verifiesName: index.ordinal(id) == nil) { directory throws(PackingError) in
+            try packs.readAll(info, named: id, kind, verifiesName: index.ordinal(id) == nil) { directory throws(PackingError) in
                 if let difference = difference(id, directory) { throw .damaged(object: info.name.path, reason: difference) }
                 return (directory, PackRecord(id: id, directory: directory, isCounting: true))
             } segment: { pack, number, sealed throws(PackingError) in
                 let (directory, record) = pack
-                unsafe try check(directory.segments[number], number, sealed, record)
+                try check(directory.segments[number], number, sealed, record)
             }
             return nil
         } catch {
@@ -46,20 +46,19 @@ struct PackChecker: Sendable {
 
     /// Opening overwrites `sealed`.
     private func check(
-        _ segment: PackDirectory.Segment, _ number: Int, _ sealed: UnsafeMutableRawBufferPointer, _ record: PackRecord
+        _ segment: PackDirectory.Segment, _ number: Int, _ sealed: SealedSegment, _ record: PackRecord
     ) throws(PackingError) {
-        let digest = unsafe repository.sealer.member.segmentDigest(UnsafeRawBufferPointer(sealed))
+        let digest = unsafe repository.sealer.member.segmentDigest(UnsafeRawBufferPointer(sealed.bytes))
         guard digest == segment.digest else { throw .damaged(object: record.name.path, reason: "segment \(number): its digest does not fit") }
         // Who cannot open data knows at least that it is what its writer signed.
         guard record.kind == .map || repository.dataKeys != nil else { return }
-        let decoded = unsafe try opener.open(sealed, record, number)
+        let decoded = try opener.open(sealed, record, number)
         var end = 0
         let ranges = segment.chunks.map { chunk in
             end += Int(chunk.byteCount)
             return end - Int(chunk.byteCount)..<end
         }
-        let ids = unsafe repository.sealer.member.chunkIDs(
-            record.kind, ranges, in: UnsafeRawBufferPointer(start: decoded.bytes.base, count: decoded.byteCount))
+        let ids = unsafe repository.sealer.member.chunkIDs(record.kind, ranges, in: decoded.bytes)
         for (chunk, id) in zip(segment.chunks, ids) where id != chunk.id {
             throw .damaged(object: record.name.path, reason: "segment \(number): chunk \(chunk.id) is not the one its id names")
         }

@@ -43,7 +43,7 @@ struct BandAssembler: Sendable {
         }
         var tooShort: ChunkID?
         try packing { () throws(PackingError) in
-            try unsafe reader.withChunks(chunks, .data, backwards: band % 2 == 1) { number, bytes in
+            try unsafe reader.withChunks(chunks, .data, backwards: band % 2 == 1, isSparse: !held.isEmpty) { number, bytes in
                 let (range, offset) = parts[number]
                 guard offset + range.count <= bytes.count else { return tooShort = chunks[number] }
                 unsafe buffer.copy(UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + range.count]), at: range.lowerBound)
