@@ -30,23 +30,28 @@ struct BandAssembler: Sendable {
     /// - Parameters:
     ///   - band: its number; neighbours are assembled in opposite directions through their segments.
     ///   - held: numbers of entries whose bytes are not needed.
-    func assemble(_ map: BandMap, band: UInt64, into buffer: AlignedBuffer, held: Set<Int> = []) throws(RepositoryError) {
-        var parts: [(range: Range<Int>, chunkOffset: Int)] = []
+    ///   - before: called with an entry's number, its place in the buffer, and the bytes that are about to be put there.
+    func assemble(
+        _ map: BandMap, band: UInt64, into buffer: AlignedBuffer, held: Set<Int> = [], before: (Int, Range<Int>, UnsafeRawBufferPointer) -> Void = { _, _, _ in }
+    ) throws(RepositoryError) {
+        var parts: [(number: Int, range: Range<Int>, chunkOffset: Int)] = []
         var chunks: [ChunkID] = []
         var position = 0
         for (number, entry) in map.entries.enumerated() {
             let range = position..<position + Int(entry.byteCount)
             position = range.upperBound
             guard entry.kind == .data, !held.contains(number) else { continue }
-            parts.append((range, Int(entry.chunkOffset)))
+            parts.append((number, range, Int(entry.chunkOffset)))
             chunks.append(entry.chunk)
         }
         var tooShort: ChunkID?
         try packing { () throws(PackingError) in
             try unsafe reader.withChunks(chunks, .data, backwards: band % 2 == 1, isSparse: !held.isEmpty) { number, bytes in
-                let (range, offset) = parts[number]
+                let (entry, range, offset) = parts[number]
                 guard offset + range.count <= bytes.count else { return tooShort = chunks[number] }
-                unsafe buffer.copy(UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + range.count]), at: range.lowerBound)
+                let part = unsafe UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + range.count])
+                unsafe before(entry, range, part)
+                unsafe buffer.copy(part, at: range.lowerBound)
             }
         }
         if let tooShort { throw BandAssembler.tooShort(tooShort) }

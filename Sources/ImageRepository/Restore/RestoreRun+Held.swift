@@ -3,20 +3,90 @@ import DiskImages
 import RepositoryFormat
 import Sealing
 
-extension RestoreRun {
+/// What a comparison of a band with the target found.
+struct HeldEntries {
     /// Numbers of data entries whose bytes the target holds already, as their fingerprints tell: these chunks need not be fetched.
-    func entriesHeld(_ map: BandMap, _ step: RestoreStep, _ buffer: AlignedBuffer) throws(RepositoryError) -> Set<Int> {
-        guard target.isWorthComparing else { return [] }
-        var held: Set<Int> = []
+    private(set) var held: Set<Int> = []
+    /// Numbers of those that differ, and whose bytes on the target stand in their place in the band buffer.
+    private(set) var replaced: Set<Int> = []
+    /// Where the band buffer has bytes of the target, or what is to replace them: in order, none beside another.
+    private var ranges: [Range<Int>] = []
+    /// How far into a block of the target the first byte of the band lies.
+    private let distance: Int
+
+    init(_ step: RestoreStep) {
+        let block = AlignedBuffer.alignment
+        distance = (Int(step.imageOffset % UInt64(block)) + block - step.bandRange.lowerBound % block) % block
+    }
+
+    mutating func hold(_ number: Int) { held.insert(number) }
+
+    mutating func replace(_ number: Int, knowing range: Range<Int>) {
+        replaced.insert(number)
+        if let last = ranges.last, last.upperBound >= range.lowerBound {
+            ranges[ranges.count - 1] = last.lowerBound..<max(last.upperBound, range.upperBound)
+        } else {
+            ranges.append(range)
+        }
+    }
+
+    /// The blocks of the target in which a range of the band lies, as far as they lie in the band themselves.
+    func blocks(around range: Range<Int>) -> Range<Int> {
+        let block = AlignedBuffer.alignment
+        let (start, end) = (range.lowerBound + distance, range.upperBound + distance)
+        return max(0, start / block * block - distance)..<(end + block - 1) / block * block - distance
+    }
+
+    /// Parts of an entry's place where the buffer has other bytes than `bytes`: blocks of the target, neighbours joined.
+    func differences(_ buffer: AlignedBuffer, _ range: Range<Int>, _ bytes: UnsafeRawBufferPointer) -> [Range<Int>] {
+        guard let start = bytes.baseAddress else { return [] }
+        return unsafe RestoreTarget.differences(buffer.base + range.lowerBound, start, range.count, distance + range.lowerBound).map {
+            range.lowerBound + $0.lowerBound..<range.lowerBound + $0.upperBound
+        }
+    }
+
+    /// Ranges that differ, in any order, as they are to be written: in whole blocks, as far as all of a block is at hand.
+    func written(_ differences: [Range<Int>]) -> [Range<Int>] {
+        var written: [Range<Int>] = []
+        var known = ranges[...]
+        for difference in differences.sorted(by: { $0.lowerBound < $1.lowerBound }) {
+            while let first = known.first, first.upperBound <= difference.lowerBound { known.removeFirst() }
+            let range = known.first.map { blocks(around: difference).clamped(to: $0) } ?? difference
+            if let last = written.last, last.upperBound >= range.lowerBound {
+                written[written.count - 1] = last.lowerBound..<max(last.upperBound, range.upperBound)
+            } else {
+                written.append(range)
+            }
+        }
+        return written
+    }
+}
+
+extension RestoreRun {
+    /// Compares what the target holds in the place of each chunk. Of those that differ it is copied to the band buffer.
+    ///
+    /// Read in pieces that stay in the processor's cache until they are compared.
+    func entriesHeld(_ map: BandMap, _ step: RestoreStep, _ buffers: Buffers) throws(RepositoryError) -> HeldEntries {
+        var found = HeldEntries(step)
+        guard target.isWorthComparing else { return found }
         var group = EntryRun()
         func compare() throws(RepositoryError) {
             try cancellation.check()
             let place = step.imageOffset + UInt64(group.start - step.bandRange.lowerBound)
-            guard var position = try imaging({ () throws(ImageError) in try target.read(place..<place + UInt64(group.byteCount), into: buffer) }) else { return }
+            guard let start = try imaging({ () throws(ImageError) in try target.read(place..<place + UInt64(group.byteCount), into: buffers.compare) }) else { return }
+            var position = group.start
             for number in group.entries {
-                let bytes = unsafe UnsafeRawBufferPointer(start: buffer.base + position, count: Int(map.entries[number].byteCount))
-                if unsafe member.fingerprint(bytes) == map.entries[number].fingerprint { held.insert(number) }
-                position += bytes.count
+                let range = position..<position + Int(map.entries[number].byteCount)
+                position = range.upperBound
+                let bytes = unsafe UnsafeRawBufferPointer(start: buffers.compare.base + start + range.lowerBound - group.start, count: range.count)
+                guard unsafe member.fingerprint(bytes) != map.entries[number].fingerprint else {
+                    found.hold(number)
+                    continue
+                }
+                let known = found.blocks(around: range).clamped(to: group.start..<group.start + group.byteCount)
+                let knownBytes = unsafe UnsafeRawBufferPointer(start: buffers.compare.base + start + known.lowerBound - group.start, count: known.count)
+                unsafe buffers.band.copy(knownBytes, at: known.lowerBound)
+                found.replace(number, knowing: known)
             }
         }
         var position = 0
@@ -31,7 +101,7 @@ extension RestoreRun {
             if isWhole { group.add(number, range) }
         }
         if !group.isEmpty { try compare() }
-        return held
+        return found
     }
 }
 

@@ -12,7 +12,7 @@ extension RestoreRun {
             let map = try map(of: step)
             if let map {
                 buffers.band.zero(step.bandRange)
-                try BandAssembler(reader: reader).assemble(map, band: step.band, into: buffers.band)
+                try unsafe BandAssembler(reader: reader).assemble(map, band: step.band, into: buffers.band)
             }
             for part in step.parts(map, held: []) where part.content != .unused {
                 var position = part.range.lowerBound

@@ -38,13 +38,24 @@ struct RestoreRun: Sendable {
         let unreadable = Monitor<[Range<UInt64>]>([])
         try forEachStep { step, buffers, turn throws(RepositoryError) in
             let map = try map(of: step)
-            let held = try map.map { map throws(RepositoryError) in try entriesHeld(map, step, buffers.compare) } ?? []
-            if let map { try BandAssembler(reader: reader).assemble(map, band: step.band, into: buffers.band, held: held) }
-            try turn.inOrder(step.number) { () throws(RepositoryError) in
-                try imaging { () throws(ImageError) in try write(step, step.parts(map, held: held), buffers) }
+            let found = try map.map { map throws(RepositoryError) in try entriesHeld(map, step, buffers) } ?? HeldEntries(step)
+            var differences: [Range<Int>] = []
+            if let map {
+                try unsafe BandAssembler(reader: reader).assemble(map, band: step.band, into: buffers.band, held: found.held) { number, range, bytes in
+                    guard found.replaced.contains(number) else { return }
+                    differences += unsafe found.differences(buffers.band, range, bytes)
+                }
             }
-            let found = step.unreadableRanges(map)
-            if !found.isEmpty { unreadable.withLock { $0 += found } }
+            try turn.inOrder(step.number) { () throws(RepositoryError) in
+                try imaging { () throws(ImageError) in
+                    try write(step, step.parts(map, held: found.held.union(found.replaced)), buffers)
+                    for range in found.written(differences) {
+                        try target.put(buffers.band, range, at: step.imageOffset + UInt64(range.lowerBound - step.bandRange.lowerBound))
+                    }
+                }
+            }
+            let unreadableRanges = step.unreadableRanges(map)
+            if !unreadableRanges.isEmpty { unreadable.withLock { $0 += unreadableRanges } }
         }
         try writeInserts()
         // Last, so that a target that is not complete has no label.

@@ -47,7 +47,7 @@ final class RestoreTarget: Sendable {
             let piece = position..<min(position + RestoreTarget.pieceByteCount, range.upperBound)
             let place = offset + UInt64(position - range.lowerBound)
             if let start = try read(place..<place + UInt64(piece.count), into: compare) {
-                for part in unsafe RestoreTarget.differences(compare.base + start, buffer.base + piece.lowerBound, piece.count, place) {
+                for part in unsafe RestoreTarget.differences(compare.base + start, buffer.base + piece.lowerBound, piece.count, Int(place % UInt64(RestoreTarget.blockByteCount))) {
                     try put(buffer, piece.lowerBound + part.lowerBound..<piece.lowerBound + part.upperBound, at: place + UInt64(part.lowerBound))
                 }
             } else {
@@ -57,13 +57,13 @@ final class RestoreTarget: Sendable {
         }
     }
 
-    /// Blocks that differ, neighbours joined. Blocks are those of the target, on which `place` may lie anywhere.
-    private static func differences(_ left: UnsafeRawPointer, _ right: UnsafeRawPointer, _ byteCount: Int, _ place: UInt64) -> [Range<Int>] {
+    /// Blocks that differ, neighbours joined. `distance` bytes before what is compared a block begins.
+    static func differences(_ left: UnsafeRawPointer, _ right: UnsafeRawPointer, _ byteCount: Int, _ distance: Int) -> [Range<Int>] {
         if unsafe memcmp(left, right, byteCount) == 0 { return [] }
         var parts: [Range<Int>] = []
         var position = 0
         while position < byteCount {
-            let end = min(byteCount, position + blockByteCount - Int((place + UInt64(position)) % UInt64(blockByteCount)))
+            let end = min(byteCount, position + blockByteCount - (distance + position) % blockByteCount)
             if unsafe memcmp(left + position, right + position, end - position) != 0 {
                 if let last = parts.last, last.upperBound == position { parts[parts.count - 1] = last.lowerBound..<end } else { parts.append(position..<end) }
             }
@@ -110,7 +110,8 @@ final class RestoreTarget: Sendable {
         return count >= Int(place.upperBound - first) ? Int(place.lowerBound - first) : nil
     }
 
-    private func put(_ buffer: AlignedBuffer, _ range: Range<Int>, at offset: UInt64) throws(ImageError) {
+    /// Writes the bytes of `buffer` in `range`.
+    func put(_ buffer: AlignedBuffer, _ range: Range<Int>, at offset: UInt64) throws(ImageError) {
         try buffer.withBytes(byteCount: range.upperBound) { bytes throws(ImageError) in
             try writer.write(bytes.extracting(range), at: offset)
         }
