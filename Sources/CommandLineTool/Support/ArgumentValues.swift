@@ -4,7 +4,7 @@ import ImageRepository
 /// Values of options, parsed with messages that say what would be right.
 enum ArgumentValues {
     static func byteCount(_ text: String) throws -> UInt64 {
-        guard let byteCount = ByteText.parse(text) else { throw ValidationError("“\(text)” is no size; write 64KiB, 1.5GiB or a number of bytes.") }
+        guard let byteCount = ByteText.parse(text) else { throw ValidationError("“\(text)” is no size; write 64KiB, 1.5GiB, 2G or a whole number of bytes.") }
         return byteCount
     }
 

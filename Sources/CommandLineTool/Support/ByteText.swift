@@ -21,12 +21,12 @@ enum ByteText {
         return (byteCount >> shift) * 10 + (rest * 10 + (1 << (shift - 1))) >> shift
     }
 
-    /// Digits, perhaps a point and more digits, perhaps one of the units; nothing else, no blanks. Nil for anything else, for a
-    /// fraction of a byte, and above 2^63 − 1.
+    /// Digits, perhaps a point and more digits, perhaps one of the units, or K, M, G, T, P, E for KiB and so on, as dd and qemu-img have it; nothing else, no
+    /// blanks. GB, which is 10^9 bytes to some and 2^30 to others, is refused. Nil for anything else, for a fraction of a byte, and above 2^63 − 1.
     static func parse(_ text: String) -> UInt64? {
         let number = text.prefix { $0.isASCII && $0.isNumber || $0 == "." }
         let suffix = String(text.dropFirst(number.count))
-        guard let unit = suffix.isEmpty ? 0 : units.firstIndex(of: suffix) else { return nil }
+        guard let unit = suffix.isEmpty ? 0 : units.firstIndex(where: { $0 == suffix || $0 == suffix + "iB" }) else { return nil }
         let parts = number.split(separator: ".", omittingEmptySubsequences: false)
         guard (1...2).contains(parts.count), parts.allSatisfy({ !$0.isEmpty }), let whole = UInt64(parts[0]) else { return nil }
         let shift = UInt64(10 * unit)
