@@ -11,8 +11,6 @@ final class DirectOutput: Sendable {
 
     private let file: FileDescriptor
     private let isRefused = Atomic<Bool>(false)
-    /// False once the way turned out not to be there after all.
-    var isOpen: Bool { !isRefused.load(ordering: .relaxed) }
 
     /// Nil where there is no such way: the file system does not offer it, or /proc is not there.
     init?(to file: borrowing FileDescriptor) {
@@ -25,7 +23,7 @@ final class DirectOutput: Sendable {
     func write(_ bytes: Span<UInt8>, at offset: UInt64) throws(SystemError) -> Int {
         let byteCount = bytes.count / DirectOutput.alignment * DirectOutput.alignment
         let isAligned = unsafe bytes.withUnsafeBytes { Int(bitPattern: $0.baseAddress) % DirectOutput.alignment == 0 }
-        guard byteCount > 0, isAligned, offset % UInt64(DirectOutput.alignment) == 0, isOpen else { return 0 }
+        guard byteCount > 0, isAligned, offset % UInt64(DirectOutput.alignment) == 0, !isRefused.load(ordering: .relaxed) else { return 0 }
         do throws(SystemError) {
             try file.write(bytes.extracting(first: byteCount), at: offset)
             return byteCount
@@ -39,9 +37,10 @@ final class DirectOutput: Sendable {
 }
 
 extension FileDescriptor {
-    /// Writes all of `bytes`, past the page cache as far as possible.
-    func write(_ bytes: Span<UInt8>, at offset: UInt64, direct: DirectOutput?) throws(SystemError) {
+    /// Writes all of `bytes`, past the page cache as far as possible; what was not goes into `cached`.
+    func write(_ bytes: Span<UInt8>, at offset: UInt64, direct: DirectOutput?, cached: CachedRanges? = nil) throws(SystemError) {
         let done = try direct?.write(bytes, at: offset) ?? 0
+        cached?.add(offset + UInt64(done)..<offset + UInt64(bytes.count))
         try write(bytes.extracting(done..<bytes.count), at: offset + UInt64(done))
     }
 }

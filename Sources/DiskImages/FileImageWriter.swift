@@ -14,6 +14,7 @@ public final class FileImageWriter: ImageWriter {
     private let directInput: DirectInput?
     /// Nil for a file that was there before.
     private let new: IncompleteFile?
+    private let cached = CachedRanges()
     private let isFinished = Atomic<Bool>(false)
     private let punchesHoles = Atomic<Bool>(true)
 
@@ -64,7 +65,7 @@ public final class FileImageWriter: ImageWriter {
     }
 
     public func write(_ bytes: Span<UInt8>, at offset: UInt64) throws(ImageError) {
-        do throws(SystemError) { try file.write(bytes, at: offset, direct: direct) } catch { throw error.image(path, "write") }
+        do throws(SystemError) { try file.write(bytes, at: offset, direct: direct, cached: cached) } catch { throw error.image(path, "write") }
     }
 
     /// Makes a hole, where the file system has such.
@@ -80,6 +81,7 @@ public final class FileImageWriter: ImageWriter {
     public func writeZeros(at offset: UInt64, byteCount: UInt64) throws(ImageError) {
         if byteCount == 0 { return }
         if try discard(at: offset, byteCount: byteCount) { return }
+        cached.add(offset..<offset + byteCount)
         do throws(SystemError) {
             try file.writeZeroBytes(at: offset, byteCount: byteCount)
         } catch {
@@ -88,6 +90,7 @@ public final class FileImageWriter: ImageWriter {
     }
 
     public func read(at offset: UInt64, into bytes: inout MutableSpan<UInt8>) throws(ImageError) -> Int {
+        if directInput?.isOpen != true { cached.add(offset..<offset + UInt64(bytes.count)) }
         do throws(ReadFailure) {
             return try file.read(at: offset, into: &bytes, direct: directInput)
         } catch {
@@ -100,10 +103,10 @@ public final class FileImageWriter: ImageWriter {
         return data < 0 ? errno == ENXIO : UInt64(data) >= range.upperBound
     }
 
-    /// Returns when the contents, and for a new file its name, are durable. The page cache is asked to let go of what this restore put there; what others have there stays.
+    /// Returns when the contents, and for a new file its name, are durable. The page cache is asked to let go of what this restore put there; what others have elsewhere in it stays.
     public func finish() throws(ImageError) {
         do throws(SystemError) { try file.synchronize() } catch { throw error.image(path, "fsync") }
-        if new != nil || direct?.isOpen != true || directInput?.isOpen != true { posix_fadvise(file.number, 0, 0, POSIX_FADV_DONTNEED) }
+        if new != nil { _ = posix_fadvise(file.number, 0, 0, POSIX_FADV_DONTNEED) } else { cached.drop(from: file) }
         isFinished.store(true, ordering: .releasing)
         try new?.publish()
     }

@@ -2,6 +2,7 @@
 
 import fcntl
 import struct
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -164,6 +165,37 @@ def test_a_file_that_a_loop_device_shows_is_in_use(repository: Repository, image
             outcome = repository.run("restore", "--yes", *arguments, "latest", target).require(1)
             assert str(device) in outcome.errors and "in use" in outcome.errors
     assert target.read_bytes() == before
+
+
+def cached_byte_count(path: Path) -> int:
+    return int(subprocess.run(["fincore", "--bytes", "--noheadings", "--output", "RES", path], check=True, capture_output=True, text=True).stdout)
+
+
+def test_what_others_have_of_a_target_in_the_page_cache_stays_there(repository: Repository, tmp_path: Path) -> None:
+    image = make_image(tmp_path / "disk.img", 16 * MIB)
+    repository.snapshot(image)
+    overwrite(image, 5 * MIB, b"other")
+    run("sync", image)
+    image.read_bytes()
+    assert cached_byte_count(image) == 16 * MIB
+    repository.run("restore", "latest", image, "--yes").require(0)
+    # But for the block that was written past the cache, and the large page of the cache around it.
+    assert cached_byte_count(image) >= 12 * MIB
+
+
+def test_what_a_restore_writes_through_the_page_cache_does_not_stay_there(repository: Repository, tmp_path: Path) -> None:
+    image = make_image(tmp_path / "disk.img", 16 * MIB)
+    # No block of the partition is a block of the file, so that nothing can be written past the cache.
+    subprocess.run(["sfdisk", "-q", image], input="label: dos\nstart=63, type=da\n", check=True, text=True, capture_output=True)
+    expected = image.read_bytes()
+    repository.snapshot(image)
+    target = tmp_path / "target.img"
+    target.write_bytes(b"\xff" * 16 * MIB)
+    run("sync", target)
+    run("dd", f"of={target}", "oflag=nocache", "conv=notrunc,fdatasync", "count=0", "status=none")
+    assert cached_byte_count(target) < MIB
+    repository.run("restore", "latest", target, "--yes").require(0)
+    assert cached_byte_count(target) < MIB and target.read_bytes() == expected
 
 
 def test_a_killed_restore_leaves_nothing_under_the_name_of_the_target(repository: Repository, tmp_path: Path) -> None:
