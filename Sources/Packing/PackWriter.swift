@@ -1,4 +1,4 @@
-import Bytes
+package import Bytes
 package import RepositoryFormat
 package import Sealing
 package import Storage
@@ -17,8 +17,11 @@ package final class PackWriter: Sendable {
     private static let bufferCount = threadCount + 1
 
     private struct Filling {
+        let number: Int
         var buffer: AlignedBuffer
         var byteCount: Int
+        /// Segments whose place is taken and whose bytes are not there yet.
+        var unwrittenCount = 0
         var keys: [PackDirectory.Key] = []
         var segments: [PackDirectory.Segment] = []
         var chunkCount = 0
@@ -37,8 +40,20 @@ package final class PackWriter: Sendable {
     }
 
     private struct Open {
+        var free: [AlignedBuffer]
         var filling: Filling?
+        /// Takes no more segments, and waits for the bytes of some.
+        var closed: [Filling] = []
+        var fillingCount = 0
         var threads: [WorkerThread] = []
+    }
+
+    /// Where a segment goes.
+    private struct Place {
+        let filling: Int
+        let segment: Int
+        let offset: Int
+        let buffer: AlignedBuffer
     }
 
     private let kind: PackDirectory.Kind
@@ -46,10 +61,10 @@ package final class PackWriter: Sendable {
     private let key: PackDirectory.Key?
     private let storage: any StorageBackend
     private let closeByteCount: Int
-    private let buffers: Pool<AlignedBuffer>
-    private let queue = BoundedQueue<Filling>(limit: 2)
-    /// Two locks: who appends may wait for a buffer, which comes back only after its pack was noted as stored.
-    private let open = Monitor(Open())
+    /// Has room for all packs that there can be.
+    private let queue = BoundedQueue<Filling>(limit: bufferCount)
+    /// Who appends waits here until a pack is open or a buffer free.
+    private let open: Monitor<Open>
     private let stored = Monitor(Stored())
     private let failure = FirstFailure<PackingError>()
     private let onStored: @Sendable (UInt64) -> Void
@@ -71,7 +86,7 @@ package final class PackWriter: Sendable {
         self.onStored = onStored
         // One segment beyond the closing size, the directory, and the padding.
         let capacity = self.closeByteCount + FormatLimits.segmentByteCountMax + 2 * PackLayout.smallSegmentStep + FormatLimits.directoryByteCountMax / 2
-        buffers = Pool((0..<PackWriter.bufferCount).map { _ in AlignedBuffer(byteCapacity: capacity) })
+        open = Monitor(Open(free: (0..<PackWriter.bufferCount).map { _ in AlignedBuffer(byteCapacity: capacity) }))
         let threads = startThreads()
         open.withLock { $0.threads = threads }
     }
@@ -87,42 +102,81 @@ package final class PackWriter: Sendable {
         return threads
     }
 
-    /// Takes a segment sealed with the session's key, or a map segment. Its record's offset is set here.
-    package func append(_ sealed: UnsafeRawBufferPointer, _ record: PackDirectory.Segment) throws(PackingError) {
-        unsafe try append(sealed, record, key)
+    /// Takes a segment that `seal` writes with the session's key, or a map segment, and returns the digest of. The record's offset and digest are set here.
+    ///
+    /// - Parameter seal: called once with `record.sealedByteCount` bytes of the pack, beside others that write theirs.
+    package func append(_ record: PackDirectory.Segment, seal: (UnsafeMutableRawBufferPointer) -> RandomID) throws(PackingError) {
+        try unsafe append(record, key, seal: seal)
     }
 
     /// Takes a segment of another pack as it is: sealed with that session's `key`, nil for a map segment. Its record's offset and key index are set here.
     package func append(_ sealed: UnsafeRawBufferPointer, _ record: PackDirectory.Segment, _ key: PackDirectory.Key?) throws(PackingError) {
+        precondition(sealed.count == Int(record.sealedByteCount), "a segment is as long as its record says")
+        try unsafe append(record, key) { place in
+            unsafe place.copyMemory(from: sealed)
+            return record.digest
+        }
+    }
+
+    private func append(_ record: PackDirectory.Segment, _ key: PackDirectory.Key?, seal: (UnsafeMutableRawBufferPointer) -> RandomID) throws(PackingError) {
         precondition((kind == .data) == (key != nil), "data segments have a session key, map segments none")
         try failure.check()
-        open.withLock { state in
-            if let filling = state.filling {
-                let grown = filling.closedByteCount + sealed.count + PackDirectory.encodedByteCount(
-                    keys: key.map { filling.keys.contains($0) ? [] : [$0] } ?? [], segmentCount: 1, chunkCount: record.chunks.count)
-                let isTooMuch = filling.chunkCount + record.chunks.count > PackWriter.chunksPerPack || filling.keys.count >= FormatLimits.keysPerPackMax
-                if grown > closeByteCount || isTooMuch { close(&state) }
-            }
-            var filling = state.filling.take() ?? Filling(buffer: buffers.take(), byteCount: ObjectHeader.byteCount)
-            var placed = record
-            placed.offset = UInt32(filling.byteCount)
-            if let key {
-                if !filling.keys.contains(key) { filling.keys.append(key) }
-                placed.keyIndex = Mutant.mixesUpKeys.isActive ? 0 : UInt8(filling.keys.firstIndex(of: key) ?? 0)
-            }
-            unsafe filling.buffer.copy(sealed, at: filling.byteCount)
-            filling.byteCount += sealed.count
-            filling.segments.append(placed)
-            filling.chunkCount += record.chunks.count
-            state.filling = filling
-            if isGoodSize(filling) { close(&state) }
+        let place = open.wait { reserve(record, key, &$0) }
+        let digest = unsafe seal(UnsafeMutableRawBufferPointer(start: place.buffer.base + place.offset, count: Int(record.sealedByteCount)))
+        open.withLock { complete(place, digest, &$0) }
+    }
+
+    /// Nil if there is no open pack, and no buffer to begin one in.
+    private func reserve(_ record: PackDirectory.Segment, _ key: PackDirectory.Key?, _ state: inout Open) -> Place? {
+        let byteCount = Int(record.sealedByteCount)
+        if let filling = state.filling {
+            let grown = filling.closedByteCount + byteCount + PackDirectory.encodedByteCount(
+                keys: key.map { filling.keys.contains($0) ? [] : [$0] } ?? [], segmentCount: 1, chunkCount: record.chunks.count)
+            let isTooMuch = filling.chunkCount + record.chunks.count > PackWriter.chunksPerPack || filling.keys.count >= FormatLimits.keysPerPackMax
+            if grown > closeByteCount || isTooMuch { close(&state) }
         }
+        if state.filling == nil {
+            guard let buffer = state.free.popLast() else { return nil }
+            state.filling = Filling(number: state.fillingCount, buffer: buffer, byteCount: ObjectHeader.byteCount)
+            state.fillingCount += 1
+        }
+        guard var filling = state.filling.take() else { return nil }
+        precondition(filling.byteCount + byteCount <= filling.buffer.byteCapacity, "a segment within the format's limits")
+        let place = Place(filling: filling.number, segment: filling.segments.count, offset: filling.byteCount, buffer: filling.buffer)
+        var placed = record
+        placed.offset = UInt32(filling.byteCount)
+        if let key {
+            if !filling.keys.contains(key) { filling.keys.append(key) }
+            placed.keyIndex = Mutant.mixesUpKeys.isActive ? 0 : UInt8(filling.keys.firstIndex(of: key) ?? 0)
+        }
+        filling.byteCount += byteCount
+        filling.segments.append(placed)
+        filling.chunkCount += record.chunks.count
+        filling.unwrittenCount += 1
+        state.filling = filling
+        if isGoodSize(filling) { close(&state) }
+        return place
+    }
+
+    private func complete(_ place: Place, _ digest: RandomID, _ state: inout Open) {
+        func note(_ filling: inout Filling) {
+            filling.segments[place.segment].digest = digest
+            filling.unwrittenCount -= 1
+        }
+        if state.filling?.number == place.filling {
+            note(&state.filling!)
+            return
+        }
+        guard let index = state.closed.firstIndex(where: { $0.number == place.filling }) else { preconditionFailure("a pack waits for its segments") }
+        note(&state.closed[index])
+        if state.closed[index].unwrittenCount == 0 { put(state.closed.remove(at: index), &state) }
     }
 
     /// Stores the last pack and returns when all are stored. To be called once, also after a failure.
     package func finish() throws(PackingError) {
-        let threads = open.withLock { state in
+        let threads = open.wait { state -> [WorkerThread]? in
             close(&state)
+            guard state.closed.isEmpty else { return nil }
             defer { state.threads = [] }
             return state.threads
         }
@@ -150,7 +204,11 @@ package final class PackWriter: Sendable {
 
     private func close(_ state: inout Open) {
         guard let filling = state.filling.take() else { return }
-        if !queue.put(filling) { buffers.giveBack(filling.buffer) }
+        if filling.unwrittenCount > 0 { state.closed.append(filling) } else { put(filling, &state) }
+    }
+
+    private func put(_ filling: Filling, _ state: inout Open) {
+        if !queue.put(filling) { state.free.append(filling.buffer) }
     }
 
     private func storeAll() {
@@ -161,7 +219,7 @@ package final class PackWriter: Sendable {
                     try store(filling)
                 } catch { failure.record(error) }
             }
-            buffers.giveBack(filling.buffer)
+            open.withLock { $0.free.append(filling.buffer) }
         }
     }
 

@@ -6,13 +6,16 @@ import Glibc
 
 /// One worker's open segment: gathers new chunks, then compresses, verifies, seals and hands them to a pack writer.
 ///
-/// Not shared: each worker has one a kind. Memory: four times the largest segment it meets, 4 MiB usually.
+/// Not shared: each worker has one a kind. Memory: three times the largest segment it meets, 3 MiB usually.
 package final class SegmentBuilder {
     /// A segment whose chunks are scattered is closed early: what is stored beside each other for no reason dies at different times, and the rest would have to be
     /// read with every chunk that lives on. Scattered is what comes from more bands than this, or lies this many times its size apart within them.
     private static let bandCountMax = 8
     private static let skippedRatioMax = 2
     private static let scatteredByteCount = 256 << 10
+
+    /// Until the segment is sealed.
+    private static let noDigest = RandomID([UInt8](repeating: 0, count: RandomID.byteCount))
 
     private let kind: PackDirectory.Kind
     private let member: MemberKeys
@@ -26,7 +29,6 @@ package final class SegmentBuilder {
     private var plain: AlignedBuffer
     private var encoded: AlignedBuffer
     private var decoded: AlignedBuffer
-    private var sealed: AlignedBuffer
     private var byteCount = 0
     private var chunks: [PackDirectory.Chunk] = []
     private var bands: Set<UInt64> = []
@@ -50,7 +52,6 @@ package final class SegmentBuilder {
         plain = AlignedBuffer(byteCapacity: capacity)
         encoded = AlignedBuffer(byteCapacity: SegmentBuilder.encodedCapacity(capacity))
         decoded = AlignedBuffer(byteCapacity: capacity)
-        sealed = AlignedBuffer(byteCapacity: SegmentBuilder.encodedCapacity(capacity) + PackLayout.segmentOverheadByteCount)
     }
 
     private static func encodedCapacity(_ plain: Int) -> Int { plain + 2 * PackLayout.smallSegmentStep }
@@ -88,18 +89,16 @@ package final class SegmentBuilder {
 
         let salt = member.salt(for: chunks.flatMap { $0.id.digest.bytes })
         let key = SegmentKey.derive(kind, sessionKey: sessionKey, member: member, salt: salt)
-        let sealedByteCount = padded + PackLayout.segmentOverheadByteCount
-        unsafe salt.bytes.withUnsafeBytes { unsafe sealed.copy($0, at: 0) }
-        unsafe AuthenticatedCipher.seal(
-            UnsafeRawBufferPointer(start: padding.base, count: padded), key: key, associatedData: keyspaceBinding.associatedData,
-            into: UnsafeMutableRawBufferPointer(start: sealed.base + Digest.byteCount, count: sealedByteCount - Digest.byteCount))
-        let bytes = unsafe UnsafeRawBufferPointer(start: sealed.base, count: sealedByteCount)
-        unsafe try writer.append(
-            bytes,
-            PackDirectory.Segment(
-                offset: 0, sealedByteCount: UInt32(sealedByteCount), encodedByteCount: UInt32(encodedByteCount),
-                decodedByteCount: UInt32(byteCount), codec: codec, keyIndex: kind == .data ? 0 : PackDirectory.Segment.memberKeyIndex,
-                digest: member.segmentDigest(bytes), chunks: chunks))
+        let plaintext = unsafe UnsafeRawBufferPointer(start: padding.base, count: padded)
+        let record = PackDirectory.Segment(
+            offset: 0, sealedByteCount: UInt32(padded + PackLayout.segmentOverheadByteCount), encodedByteCount: UInt32(encodedByteCount),
+            decodedByteCount: UInt32(byteCount), codec: codec, keyIndex: kind == .data ? 0 : PackDirectory.Segment.memberKeyIndex, digest: SegmentBuilder.noDigest, chunks: chunks)
+        try unsafe writer.append(record) { sealed in
+            unsafe salt.bytes.withUnsafeBytes { unsafe sealed.copyMemory(from: $0) }
+            unsafe AuthenticatedCipher.seal(
+                plaintext, key: key, associatedData: keyspaceBinding.associatedData, into: UnsafeMutableRawBufferPointer(rebasing: sealed[Digest.byteCount...]))
+            return unsafe member.segmentDigest(UnsafeRawBufferPointer(sealed))
+        }
         byteCount = 0
         chunks = []
         bands = []
@@ -129,6 +128,5 @@ package final class SegmentBuilder {
         plain = AlignedBuffer(byteCapacity: capacity)
         encoded = AlignedBuffer(byteCapacity: SegmentBuilder.encodedCapacity(capacity))
         decoded = AlignedBuffer(byteCapacity: capacity)
-        sealed = AlignedBuffer(byteCapacity: SegmentBuilder.encodedCapacity(capacity) + PackLayout.segmentOverheadByteCount)
     }
 }

@@ -13,10 +13,13 @@ package final class SegmentOpener: Sendable {
     private let sessionKeys = Monitor<[PackDirectory.Key: SecretBytes]>([:])
     /// Those that no thread uses at the moment.
     private let decompressors = Monitor<[SegmentDecompressor]>([])
-    private let buffers = SegmentBuffers()
+    private let buffers: SegmentBuffers
 
-    /// - Parameter dataKeys: nil for a role that cannot read data.
-    package init(_ sealer: DocumentSealer, _ dataKeys: DataKeyPair?) {
+    /// - Parameters:
+    ///   - dataKeys: nil for a role that cannot read data.
+    ///   - buffers: where decoded segments go.
+    package init(_ sealer: DocumentSealer, _ dataKeys: DataKeyPair?, buffers: SegmentBuffers = SegmentBuffers()) {
+        self.buffers = buffers
         self.sealer = sealer
         self.dataKeys = dataKeys
     }

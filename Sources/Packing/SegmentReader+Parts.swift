@@ -9,7 +9,7 @@ import Storage
 /// bytes pass through no decoder before it is computed. Section: Specs/format/pack.md, “Directory”.
 extension SegmentReader {
     /// What another read costs is worth this many bytes.
-    private static let gapByteCountMax = 64 << 10
+    private static let gapByteCountMax = 32 << 10
 
     /// Gives the chunks `wanted`, all of one segment, to `body`.
     ///
@@ -25,9 +25,10 @@ extension SegmentReader {
         let storedByteCount = Int(place.sealedByteCount) - PackLayout.segmentOverheadByteCount
         guard place.codec == .raw, storedByteCount <= PackLayout.segmentByteCount, wanted.allSatisfy({ $0.location.end <= storedByteCount }) else { return nil }
         let parts = SegmentParts(wanted.map(\.location), gapByteCountMax: SegmentReader.gapByteCountMax)
-        guard parts.byteCount <= storedByteCount / 4 * 3 else { return nil }
+        guard parts.byteCount <= storedByteCount / 2 else { return nil }
 
         let memory = buffers.take(PackLayout.segmentByteCount)
+        defer { withExtendedLifetime(memory) {} }
         let bytes = unsafe UnsafeMutableRawBufferPointer(start: memory.buffer.base, count: parts.byteCount)
         guard try unsafe fetch(parts, of: pack, Int(first.segment), into: bytes) else { return nil }
         let ids = unsafe sealer.member.chunkIDs(kind, parts.chunks, in: UnsafeRawBufferPointer(bytes))
@@ -50,7 +51,10 @@ extension SegmentReader {
             }
         } catch { return false }
         countFetched(byteCount: parts.byteCount, count: parts.runs.count)
-        let key = try opener.key(of: pack, number, salt: unsafe Digest(UnsafeMutableRawBufferPointer(rebasing: bytes[..<Digest.byteCount])))
+        let key: OneTimeKey
+        do throws(PackingError) {
+            key = try opener.key(of: pack, number, salt: unsafe Digest(UnsafeMutableRawBufferPointer(rebasing: bytes[..<Digest.byteCount])))
+        } catch .noDataKey { throw .noDataKey } catch { return false }
         start = 0
         for run in parts.runs {
             let ciphertext = max(run.lowerBound, Digest.byteCount)..<run.upperBound

@@ -30,7 +30,7 @@ package final class SegmentReader: Sendable {
     let storage: any StorageBackend
     let sealer: DocumentSealer
     let opener: SegmentOpener
-    /// Of segments as they are stored.
+    /// Of segments as they are stored, and as they decode.
     let buffers = SegmentBuffers()
     private let cacheByteCount: Int
     private let monitor = Monitor(State())
@@ -40,7 +40,7 @@ package final class SegmentReader: Sendable {
         self.index = index
         self.storage = storage
         self.sealer = sealer
-        opener = SegmentOpener(sealer, dataKeys)
+        opener = SegmentOpener(sealer, dataKeys, buffers: buffers)
         self.cacheByteCount = cacheByteCount
     }
 
@@ -57,6 +57,7 @@ package final class SegmentReader: Sendable {
         for location in index.locations(id) {
             do throws(PackingError) {
                 let segment = try segment(location)
+                defer { withExtendedLifetime(segment) {} }
                 let pack = index.pack(location.pack)
                 guard pack.kind == kind, location.end <= segment.byteCount else {
                     throw .damaged(object: pack.name.path, reason: "its directory is not what the index says")
@@ -120,6 +121,7 @@ package final class SegmentReader: Sendable {
         guard let first = wanted.first?.location else { return [] }
         let segment: DecodedSegment
         do throws(PackingError) { segment = try self.segment(first) } catch .noDataKey { throw .noDataKey } catch { return wanted.map(\.number) }
+        defer { withExtendedLifetime(segment) {} }
         guard index.pack(first.pack).kind == kind, wanted.allSatisfy({ $0.location.end <= segment.byteCount }) else {
             return wanted.map(\.number)
         }
@@ -189,6 +191,10 @@ package final class SegmentReader: Sendable {
     private func load(_ pack: PackRecord, _ number: Int) throws(PackingError) -> DecodedSegment {
         guard number < pack.segments.count else { throw .damaged(object: pack.name.path, reason: "it has no segment \(number)") }
         let place = pack.segments[number]
+        // Before memory is drawn for it.
+        guard place.sealedByteCount <= FormatLimits.segmentByteCountMax + PackLayout.smallSegmentStep, UInt64(place.offset) + UInt64(place.sealedByteCount) <= pack.byteCount else {
+            throw .damaged(object: pack.name.path, reason: "segment \(number) is larger than the format allows")
+        }
         let sealed = SealedSegment(0..<Int(place.sealedByteCount), of: buffers.take(Int(place.sealedByteCount)))
         var bytes = unsafe MutableSpan<UInt8>(_unsafeBytes: sealed.bytes)
         do throws(StorageError) { try storage.get(pack.name, at: UInt64(place.offset), into: &bytes) } catch { throw .storage(error) }

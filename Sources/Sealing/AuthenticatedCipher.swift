@@ -38,7 +38,7 @@ package enum AuthenticatedCipher {
         }
     }
 
-    /// Opens ciphertext and tag that follow `nonceByteCount` bytes which this call overwrites: no copy of what may be a megabyte.
+    /// Opens ciphertext and tag that follow `nonceByteCount` bytes which this call may overwrite: no copy of what may be a megabyte.
     ///
     /// - Returns: the plaintext, in the place of the ciphertext. When this throws, nothing there is to be used.
     package static func open(

@@ -8,7 +8,7 @@ import Synchronization
 final class MultiBufferGCM: @unchecked Sendable {
     private enum Pool {
         case usable([MultiBufferGCM])
-        /// The processor lacks the instructions, or the library computes something else than swift-crypto does.
+        /// The processor lacks the instructions, memory was short, or the library computes something else than swift-crypto does: swift-crypto is used from then on.
         case unusable
     }
 

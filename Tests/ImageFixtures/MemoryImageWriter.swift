@@ -7,6 +7,7 @@ public final class MemoryImageWriter: ImageWriter {
         var contents: [UInt8]
         var position: UInt64 = 0
         var writtenByteCount: UInt64 = 0
+        var writtenRanges: [Range<UInt64>] = []
         var zeroedByteCount: UInt64 = 0
         var isFinished = false
     }
@@ -55,8 +56,12 @@ public final class MemoryImageWriter: ImageWriter {
         try state.withLock { (state) throws(ImageError) in
             try store(copy, at: offset, &state)
             state.writtenByteCount += UInt64(copy.count)
+            state.writtenRanges.append(offset..<offset + UInt64(copy.count))
         }
     }
+
+    /// Of each `write`.
+    public var writtenRanges: [Range<UInt64>] { state.withLock { $0.writtenRanges } }
 
     public func writeZeros(at offset: UInt64, byteCount: UInt64) throws(ImageError) {
         try state.withLock { (state) throws(ImageError) in

@@ -6,7 +6,6 @@ import Sealing
 import Storage
 import TestSupport
 import Testing
-import Threading
 
 struct PackRoundTripTests {
     @Test(arguments: [PackDirectory.Kind.data, .map], [2, nil] as [Int?]) func `chunks come out of packs as they went in`(kind: PackDirectory.Kind, level: Int?) throws {
@@ -121,6 +120,21 @@ struct PackRoundTripTests {
         #expect(writer.takeConfirmed().flatMap(\.directory.segments).map(\.chunks.count) == counts)
     }
 
+    @Test func `what compresses is compressed, also behind what does not`() throws {
+        let fixture = PackingFixture()
+        var generator = SeededGenerator(seed: 21)
+        let noise = (0..<3).map { _ in generator.bytes(1 << 20) }
+        let word = generator.bytes(64)
+        let text = (0..<1 << 20).map { word[($0 + $0 / 997) % 64] }
+        // Every other quarter of it compresses.
+        let mixed = (0..<4).flatMap { $0 % 2 == 0 ? generator.bytes(1 << 18) : Array(text[..<(1 << 18)]) }
+        let packs = try fixture.store([noise[0], noise[1], mixed, noise[2], text, Array(text.dropFirst())], level: 3)
+        let segments = packs.flatMap(\.directory.segments)
+        #expect(segments.map(\.codec) == [.raw, .raw, .zstd, .raw, .zstd, .zstd])
+        let reader = fixture.reader(fixture.index(packs))
+        #expect(try fixture.read(fixture.id(mixed), with: reader) == mixed)
+    }
+
     @Test func `a key of another role or repository reads no data`() throws {
         let fixture = PackingFixture()
         let index = fixture.index(try fixture.store([[1, 2, 3]]))
@@ -171,7 +185,8 @@ struct SegmentFormatTests {
         let record = PackRecord(id: PackID(salt), directory: directory, isCounting: true)
         let memory = SegmentBuffers().take(sealed.count)
         unsafe sealed.withUnsafeBytes { unsafe memory.buffer.copy($0, at: 0) }
-        return unsafe Array(try SegmentOpener(fixture.sealer, nil).open(SealedSegment(0..<sealed.count, of: memory), record, 0).bytes)
+        let decoded = try SegmentOpener(fixture.sealer, nil).open(SealedSegment(0..<sealed.count, of: memory), record, 0)
+        return withExtendedLifetime(decoded) { unsafe Array(decoded.bytes) }
     }
 
     private static func frame() throws -> [UInt8] {

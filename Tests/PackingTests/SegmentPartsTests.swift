@@ -86,6 +86,22 @@ import Testing
         #expect { try SegmentPartsTests.read([id], fixture.reader(index), isSparse: true) } throws: { if case PackingError.damaged = $0 { true } else { false } }
     }
 
+    @Test func `where the key of a pack cannot be opened, another pack is asked`() throws {
+        let fixture = PackingFixture()
+        let chunks = SegmentPartsTests.noise(60, seed: 8)
+        // Sealed by a session for somebody else, whose data key this reader does not have.
+        let writer = PackWriter(.data, sealer: fixture.sealer, key: SessionDataKey(recipient: DataKeyPair.random().publicKey).record, storage: fixture.storage)
+        let builder = fixture.builder(writer, level: nil)
+        for chunk in chunks { unsafe try chunk.withUnsafeBytes { unsafe try builder.append(fixture.id(chunk), $0, band: 0) } }
+        try builder.flush()
+        try writer.finish()
+        let index = fixture.index(writer.takeConfirmed())
+        let id = fixture.id(chunks[12])
+        #expect { try SegmentPartsTests.read([id], fixture.reader(index), isSparse: true) } throws: { if case PackingError.damaged = $0 { true } else { false } }
+        for other in try fixture.store([chunks[12]], level: nil) { index.add(other, isCounting: true) }
+        #expect(try SegmentPartsTests.read([id], fixture.reader(index), isSparse: true) == [0: chunks[12]])
+    }
+
     @Test func `who has no data key is told so`() throws {
         let fixture = PackingFixture()
         let chunks = SegmentPartsTests.noise(60, seed: 7)

@@ -44,6 +44,7 @@ struct ChunkProbe {
         guard !unreadable.contains(place), index.pack(location.pack).kind == kind else { return false }
         do throws(PackingError) {
             let segment = try reader.segment(location)
+            defer { withExtendedLifetime(segment) {} }
             guard location.end <= segment.byteCount else { return false }
             let bytes = unsafe UnsafeRawBufferPointer(rebasing: segment.bytes[Int(location.offset)..<location.end])
             return unsafe repository.sealer.member.chunkID(kind, bytes) == id

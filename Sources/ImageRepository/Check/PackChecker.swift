@@ -53,6 +53,7 @@ struct PackChecker: Sendable {
         // Who cannot open data knows at least that it is what its writer signed.
         guard record.kind == .map || repository.dataKeys != nil else { return }
         let decoded = try opener.open(sealed, record, number)
+        defer { withExtendedLifetime(decoded) {} }
         var end = 0
         let ranges = segment.chunks.map { chunk in
             end += Int(chunk.byteCount)

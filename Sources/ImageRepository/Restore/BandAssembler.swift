@@ -5,6 +5,8 @@ import RepositoryFormat
 /// Puts a band's bytes together from its map.
 struct BandAssembler: Sendable {
     let reader: SegmentReader
+    /// Where this many times as much is held as is needed, what lies beside the needed chunks is most likely held as well.
+    private static let sparseRatio = 3
 
     /// Writes the entry's bytes, from `start` within it on, to `target`. Kinds other than data give zeros.
     ///
@@ -37,16 +39,22 @@ struct BandAssembler: Sendable {
         var parts: [(number: Int, range: Range<Int>, chunkOffset: Int)] = []
         var chunks: [ChunkID] = []
         var position = 0
+        var (neededByteCount, heldByteCount) = (0, 0)
         for (number, entry) in map.entries.enumerated() {
             let range = position..<position + Int(entry.byteCount)
             position = range.upperBound
-            guard entry.kind == .data, !held.contains(number) else { continue }
+            guard entry.kind == .data else { continue }
+            if held.contains(number) {
+                heldByteCount += range.count
+                continue
+            }
+            neededByteCount += range.count
             parts.append((number, range, Int(entry.chunkOffset)))
             chunks.append(entry.chunk)
         }
         var tooShort: ChunkID?
         try packing { () throws(PackingError) in
-            try unsafe reader.withChunks(chunks, .data, backwards: band % 2 == 1, isSparse: !held.isEmpty) { number, bytes in
+            try unsafe reader.withChunks(chunks, .data, backwards: band % 2 == 1, isSparse: heldByteCount >= BandAssembler.sparseRatio * neededByteCount) { number, bytes in
                 let (entry, range, offset) = parts[number]
                 guard offset + range.count <= bytes.count else { return tooShort = chunks[number] }
                 let part = unsafe UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + range.count])
