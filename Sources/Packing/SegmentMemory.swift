@@ -26,9 +26,9 @@ package final class SegmentBuffers: Sendable {
     /// For full segments, as they are stored or as they decode.
     package convenience init() { self.init(byteCapacity: PackLayout.segmentByteCount + 2 * PackLayout.smallSegmentStep) }
 
-    /// Room for `byteCount` bytes. Who needs half of the size or less, or more than all of it, gets what it needs, and that is used once.
-    package func take(_ byteCount: Int) -> SegmentMemory {
-        guard byteCount > byteCapacity / 2, byteCount <= byteCapacity else { return SegmentMemory(AlignedBuffer(byteCapacity: max(byteCount, 1)), of: nil) }
+    /// Room for `byteCount` bytes. Who needs half of the size or less and keeps it, or more than all of it, gets what it needs, and that is used once.
+    package func take(_ byteCount: Int, isKept: Bool = true) -> SegmentMemory {
+        guard byteCount > byteCapacity / 2 || !isKept, byteCount <= byteCapacity else { return SegmentMemory(AlignedBuffer(byteCapacity: max(byteCount, 1)), of: nil) }
         return SegmentMemory(free.withLock { $0.popLast() } ?? AlignedBuffer(byteCapacity: byteCapacity), of: self)
     }
 

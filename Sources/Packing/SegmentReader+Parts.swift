@@ -27,7 +27,7 @@ extension SegmentReader {
         let parts = SegmentParts(wanted.map(\.location), gapByteCountMax: SegmentReader.gapByteCountMax)
         guard parts.byteCount <= storedByteCount / 2 else { return nil }
 
-        let memory = buffers.take(PackLayout.segmentByteCount)
+        let memory = buffers.take(parts.byteCount, isKept: false)
         defer { withExtendedLifetime(memory) {} }
         let bytes = unsafe UnsafeMutableRawBufferPointer(start: memory.buffer.base, count: parts.byteCount)
         guard try unsafe fetch(parts, of: pack, Int(first.segment), into: bytes) else { return nil }

@@ -195,7 +195,7 @@ package final class SegmentReader: Sendable {
         guard place.sealedByteCount <= FormatLimits.segmentByteCountMax + PackLayout.smallSegmentStep, UInt64(place.offset) + UInt64(place.sealedByteCount) <= pack.byteCount else {
             throw .damaged(object: pack.name.path, reason: "segment \(number) is larger than the format allows")
         }
-        let sealed = SealedSegment(0..<Int(place.sealedByteCount), of: buffers.take(Int(place.sealedByteCount)))
+        let sealed = SealedSegment(0..<Int(place.sealedByteCount), of: buffers.take(Int(place.sealedByteCount), isKept: place.codec == .raw))
         var bytes = unsafe MutableSpan<UInt8>(_unsafeBytes: sealed.bytes)
         do throws(StorageError) { try storage.get(pack.name, at: UInt64(place.offset), into: &bytes) } catch { throw .storage(error) }
         countFetched(byteCount: bytes.count, count: 1)
