@@ -1,6 +1,5 @@
 import Bytes
 import Crypto
-import Synchronization
 
 #if canImport(CIPSecMB)
 import CIPSecMB
@@ -65,13 +64,8 @@ private final class MultiBufferHMAC: @unchecked Sendable {
     /// With fewer messages, most lanes stay empty and one after the other is faster.
     static let messageCountMin = 12
 
-    private enum Pool {
-        case usable([MultiBufferHMAC])
-        /// It computes something else than swift-crypto does.
-        case unusable
-    }
-
-    private static let pool = Mutex(Pool.usable([]))
+    /// None where the library computes something else than swift-crypto does.
+    private static let states = CheckedStates<MultiBufferHMAC>()
 
     private let state: OpaquePointer
     private var codes = [UInt8](repeating: 0, count: 32 * messageCountMax)
@@ -84,27 +78,9 @@ private final class MultiBufferHMAC: @unchecked Sendable {
     deinit { unsafe holdfast_hmac_free(state) }
 
     /// Nil if the library cannot be used on this machine.
-    static func take() -> MultiBufferHMAC? {
-        let pooled: MultiBufferHMAC?? = pool.withLock { pool in
-            guard case .usable(var free) = pool else { return .some(nil) }
-            guard let last = free.popLast() else { return nil }
-            pool = .usable(free)
-            return last
-        }
-        if let pooled { return pooled }
-        guard let new = MultiBufferHMAC(), new.isRight() else {
-            pool.withLock { $0 = .unusable }
-            return nil
-        }
-        return new
-    }
+    static func take() -> MultiBufferHMAC? { states.take(orMake: { MultiBufferHMAC().flatMap { $0.isRight() ? $0 : nil } }) }
 
-    func giveBack() {
-        MultiBufferHMAC.pool.withLock { pool in
-            guard case .usable(let free) = pool else { return }
-            pool = .usable(free + [self])
-        }
-    }
+    func giveBack() { MultiBufferHMAC.states.giveBack(self) }
 
     /// Whether it agrees with swift-crypto on messages around all of SHA-256's padding.
     private func isRight() -> Bool {

@@ -1,18 +1,12 @@
 #if canImport(CIPSecMB)
 import CIPSecMB
 import Crypto
-import Synchronization
 
 /// AES-256-GCM with nonce 0 by Intel's multi-buffer library: in place, where swift-crypto copies each message once or twice. One thread's state, from a pool.
 @safe
 final class MultiBufferGCM: @unchecked Sendable {
-    private enum Pool {
-        case usable([MultiBufferGCM])
-        /// The processor lacks the instructions, memory was short, or the library computes something else than swift-crypto does: swift-crypto is used from then on.
-        case unusable
-    }
-
-    private static let pool = Mutex(Pool.usable([]))
+    /// None where the processor lacks the instructions, memory was short, or the library computes something else than swift-crypto does: then swift-crypto is used.
+    private static let states = CheckedStates<MultiBufferGCM>()
 
     private let state: OpaquePointer
 
@@ -25,31 +19,9 @@ final class MultiBufferGCM: @unchecked Sendable {
 
     /// Runs `body` with a state; nil if the library cannot be used on this machine.
     static func with<Result>(_ body: (MultiBufferGCM) -> Result) -> Result? {
-        guard let cipher = take() else { return nil }
-        defer { cipher.giveBack() }
+        guard let cipher = states.take(orMake: { MultiBufferGCM().flatMap { $0.isRight() ? $0 : nil } }) else { return nil }
+        defer { states.giveBack(cipher) }
         return body(cipher)
-    }
-
-    private static func take() -> MultiBufferGCM? {
-        let pooled: MultiBufferGCM?? = pool.withLock { pool in
-            guard case .usable(var free) = pool else { return .some(nil) }
-            guard let last = free.popLast() else { return nil }
-            pool = .usable(free)
-            return last
-        }
-        if let pooled { return pooled }
-        guard let new = MultiBufferGCM(), new.isRight() else {
-            pool.withLock { $0 = .unusable }
-            return nil
-        }
-        return new
-    }
-
-    private func giveBack() {
-        MultiBufferGCM.pool.withLock { pool in
-            guard case .usable(let free) = pool else { return }
-            pool = .usable(free + [self])
-        }
     }
 
     /// Ciphertext and tag of `plaintext`, which may stand at the beginning of `target`.
