@@ -6,13 +6,15 @@ final class CachedRanges: Sendable {
     /// Beyond, the gaps between them count as well.
     private static let countMax = 4096
 
+    private static let writerCountMax = 64
+
     private let ranges = Mutex<[Range<UInt64>]>([])
 
     func add(_ range: Range<UInt64>) {
         guard !range.isEmpty else { return }
         ranges.withLock { ranges in
             // A writer goes on where it was; several of them are few.
-            if let index = ranges.lastIndex(where: { $0.upperBound == range.lowerBound }), index >= ranges.count - 64 {
+            if let index = ranges.suffix(CachedRanges.writerCountMax).lastIndex(where: { $0.upperBound == range.lowerBound }) {
                 ranges[index] = ranges[index].lowerBound..<range.upperBound
                 return
             }
