@@ -8,30 +8,9 @@ import Threading
 ///
 /// Life: `append` from any thread; `finish` once; then `confirmed` has all. Memory: three pack buffers, of which one is filled.
 package final class PackWriter: Sendable {
-    /// Closes a pack before its directory grows beyond a quarter of the format's limit.
-    private static let chunksPerPack = 100_000
-    /// A padding of a 640th, 50 KiB of 32 MiB, is good.
-    private static let goodPaddingPart = 640
     /// One computes the digest of a pack while the other waits for the storage.
     private static let threadCount = 2
     private static let bufferCount = threadCount + 1
-
-    private struct Filling {
-        let number: Int
-        var buffer: AlignedBuffer
-        var byteCount: Int
-        /// Segments whose place is taken and whose bytes are not there yet.
-        var unwrittenCount = 0
-        var keys: [PackDirectory.Key] = []
-        var segments: [PackDirectory.Segment] = []
-        var chunkCount = 0
-
-        /// Bytes of the pack if it is closed now, before it is padded.
-        var closedByteCount: Int {
-            let directory = PackDirectory.encodedByteCount(keys: keys, segmentCount: segments.count, chunkCount: chunkCount)
-            return byteCount + SignedDocument.bodyOffset + directory + PackLayout.tagByteCount + PackLayout.trailerByteCount
-        }
-    }
 
     private struct Stored {
         var confirmed: [IndexDocument.Pack] = []
@@ -40,29 +19,16 @@ package final class PackWriter: Sendable {
     }
 
     private struct Open {
-        var free: [AlignedBuffer]
-        var filling: Filling?
-        /// Takes no more segments, and waits for the bytes of some.
-        var closed: [Filling] = []
-        var fillingCount = 0
+        var packs: FillingPacks
         var threads: [WorkerThread] = []
-    }
-
-    /// Where a segment goes.
-    private struct Place {
-        let filling: Int
-        let segment: Int
-        let offset: Int
-        let buffer: AlignedBuffer
     }
 
     private let kind: PackDirectory.Kind
     private let sealer: DocumentSealer
     private let key: PackDirectory.Key?
     private let storage: any StorageBackend
-    private let closeByteCount: Int
     /// Has room for all packs that there can be.
-    private let queue = BoundedQueue<Filling>(limit: bufferCount)
+    private let queue = BoundedQueue<FillingPack>(limit: bufferCount)
     /// Who appends waits here until a pack is open or a buffer free.
     private let open: Monitor<Open>
     private let stored = Monitor(Stored())
@@ -82,11 +48,12 @@ package final class PackWriter: Sendable {
         self.sealer = sealer
         self.key = key
         self.storage = storage
-        self.closeByteCount = closeByteCount ?? (kind == .data ? PackLayout.dataPackByteCount : PackLayout.mapPackByteCount)
         self.onStored = onStored
+        let closeByteCount = closeByteCount ?? (kind == .data ? PackLayout.dataPackByteCount : PackLayout.mapPackByteCount)
         // One segment beyond the closing size, the directory, and the padding.
-        let capacity = self.closeByteCount + FormatLimits.segmentByteCountMax + 2 * PackLayout.smallSegmentStep + FormatLimits.directoryByteCountMax / 2
-        open = Monitor(Open(free: (0..<PackWriter.bufferCount).map { _ in AlignedBuffer(byteCapacity: capacity) }))
+        let capacity = closeByteCount + FormatLimits.segmentByteCountMax + 2 * PackLayout.smallSegmentStep + FormatLimits.directoryByteCountMax / 2
+        let buffers = (0..<PackWriter.bufferCount).map { _ in AlignedBuffer(byteCapacity: capacity) }
+        open = Monitor(Open(packs: FillingPacks(closeByteCount: closeByteCount, buffers: buffers)))
         let threads = startThreads()
         open.withLock { $0.threads = threads }
     }
@@ -121,62 +88,23 @@ package final class PackWriter: Sendable {
     private func append(_ record: PackDirectory.Segment, _ key: PackDirectory.Key?, seal: (UnsafeMutableRawBufferPointer) -> RandomID) throws(PackingError) {
         precondition((kind == .data) == (key != nil), "data segments have a session key, map segments none")
         try failure.check()
-        let place = open.wait { reserve(record, key, &$0) }
+        let place = open.wait { state in
+            defer { queueComplete(&state) }
+            return state.packs.reserve(record, key)
+        }
         let digest = unsafe seal(UnsafeMutableRawBufferPointer(start: place.buffer.base + place.offset, count: Int(record.sealedByteCount)))
-        open.withLock { complete(place, digest, &$0) }
-    }
-
-    /// Nil if there is no open pack, and no buffer to begin one in.
-    private func reserve(_ record: PackDirectory.Segment, _ key: PackDirectory.Key?, _ state: inout Open) -> Place? {
-        let byteCount = Int(record.sealedByteCount)
-        if let filling = state.filling {
-            let grown = filling.closedByteCount + byteCount + PackDirectory.encodedByteCount(
-                keys: key.map { filling.keys.contains($0) ? [] : [$0] } ?? [], segmentCount: 1, chunkCount: record.chunks.count)
-            let isTooMuch = filling.chunkCount + record.chunks.count > PackWriter.chunksPerPack || filling.keys.count >= FormatLimits.keysPerPackMax
-            if grown > closeByteCount || isTooMuch { close(&state) }
+        open.withLock { state in
+            state.packs.complete(place, digest)
+            queueComplete(&state)
         }
-        if state.filling == nil {
-            guard let buffer = state.free.popLast() else { return nil }
-            state.filling = Filling(number: state.fillingCount, buffer: buffer, byteCount: ObjectHeader.byteCount)
-            state.fillingCount += 1
-        }
-        guard var filling = state.filling.take() else { return nil }
-        precondition(filling.byteCount + byteCount <= filling.buffer.byteCapacity, "a segment within the format's limits")
-        let place = Place(filling: filling.number, segment: filling.segments.count, offset: filling.byteCount, buffer: filling.buffer)
-        var placed = record
-        placed.offset = UInt32(filling.byteCount)
-        if let key {
-            if !filling.keys.contains(key) { filling.keys.append(key) }
-            placed.keyIndex = Mutant.mixesUpKeys.isActive ? 0 : UInt8(filling.keys.firstIndex(of: key) ?? 0)
-        }
-        filling.byteCount += byteCount
-        filling.segments.append(placed)
-        filling.chunkCount += record.chunks.count
-        filling.unwrittenCount += 1
-        state.filling = filling
-        if isGoodSize(filling) { close(&state) }
-        return place
-    }
-
-    private func complete(_ place: Place, _ digest: RandomID, _ state: inout Open) {
-        func note(_ filling: inout Filling) {
-            filling.segments[place.segment].digest = digest
-            filling.unwrittenCount -= 1
-        }
-        if state.filling?.number == place.filling {
-            note(&state.filling!)
-            return
-        }
-        guard let index = state.closed.firstIndex(where: { $0.number == place.filling }) else { preconditionFailure("a pack waits for its segments") }
-        note(&state.closed[index])
-        if state.closed[index].unwrittenCount == 0 { put(state.closed.remove(at: index), &state) }
     }
 
     /// Stores the last pack and returns when all are stored. To be called once, also after a failure.
     package func finish() throws(PackingError) {
         let threads = open.wait { state -> [WorkerThread]? in
-            close(&state)
-            guard state.closed.isEmpty else { return nil }
+            state.packs.close()
+            queueComplete(&state)
+            guard !state.packs.isAnyUnwritten else { return nil }
             defer { state.threads = [] }
             return state.threads
         }
@@ -196,19 +124,8 @@ package final class PackWriter: Sendable {
     package var packCount: Int { stored.withLock { $0.packCount } }
     package var storedByteCount: UInt64 { stored.withLock { $0.storedByteCount } }
 
-    /// In the last quarter a pack is closed where its Padmé size happens to be near: otherwise padding would take 2 % of a repository.
-    private func isGoodSize(_ filling: Filling) -> Bool {
-        let byteCount = filling.closedByteCount
-        return byteCount >= closeByteCount / 4 * 3 && PackLayout.padme(byteCount) - byteCount <= byteCount / PackWriter.goodPaddingPart
-    }
-
-    private func close(_ state: inout Open) {
-        guard let filling = state.filling.take() else { return }
-        if filling.unwrittenCount > 0 { state.closed.append(filling) } else { put(filling, &state) }
-    }
-
-    private func put(_ filling: Filling, _ state: inout Open) {
-        if !queue.put(filling) { state.free.append(filling.buffer) }
+    private func queueComplete(_ state: inout Open) {
+        for pack in state.packs.takeComplete() where !queue.put(pack) { state.packs.giveBack(pack.buffer) }
     }
 
     private func storeAll() {
@@ -219,12 +136,12 @@ package final class PackWriter: Sendable {
                     try store(filling)
                 } catch { failure.record(error) }
             }
-            open.withLock { $0.free.append(filling.buffer) }
+            open.withLock { $0.packs.giveBack(filling.buffer) }
         }
     }
 
     /// Adds padding, directory, trailer and header, and stores the pack under its digest.
-    private func store(_ filling: Filling) throws(PackingError) {
+    private func store(_ filling: FillingPack) throws(PackingError) {
         let (buffer, segmentsEnd) = (filling.buffer, filling.byteCount)
         var directory = PackDirectory(kind: kind, epoch: sealer.member.epoch, packByteCount: 0, keys: filling.keys, segments: filling.segments)
         let sealedByteCount = SignedDocument.bodyOffset + PackLayout.tagByteCount
