@@ -5,9 +5,9 @@ public struct ByteWriter: Sendable {
     public init(reservingByteCount byteCount: Int = 0) { bytes.reserveCapacity(byteCount) }
 
     public mutating func write(_ value: UInt8) { bytes.append(value) }
-    public mutating func write(_ value: UInt16) { writeLittleEndian(UInt64(value), byteCount: 2) }
-    public mutating func write(_ value: UInt32) { writeLittleEndian(UInt64(value), byteCount: 4) }
-    public mutating func write(_ value: UInt64) { writeLittleEndian(value, byteCount: 8) }
+    public mutating func write(_ value: UInt16) { writeLittleEndian(value) }
+    public mutating func write(_ value: UInt32) { writeLittleEndian(value) }
+    public mutating func write(_ value: UInt64) { writeLittleEndian(value) }
     public mutating func write(_ values: some Collection<UInt8>) { bytes.append(contentsOf: values) }
 
     public mutating func write(_ digest: Digest) {
@@ -22,7 +22,7 @@ public struct ByteWriter: Sendable {
         write(id.high)
     }
 
-    private mutating func writeLittleEndian(_ value: UInt64, byteCount: Int) {
-        for index in 0..<byteCount { bytes.append(UInt8(truncatingIfNeeded: value >> UInt64(8 * index))) }
+    private mutating func writeLittleEndian(_ value: some FixedWidthInteger) {
+        unsafe withUnsafeBytes(of: value.littleEndian) { unsafe bytes.append(contentsOf: $0) }
     }
 }

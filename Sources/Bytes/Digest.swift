@@ -10,20 +10,15 @@ public struct Digest: Hashable, Sendable, BitwiseCopyable {
 
     /// - Precondition: `bytes` has exactly 32 bytes.
     public init(_ bytes: some Collection<UInt8>) {
+        self = unsafe bytes.withContiguousStorageIfAvailable { unsafe Digest(loading: UnsafeRawBufferPointer($0)) }
+            ?? Array(bytes).withUnsafeBytes { unsafe Digest(loading: $0) }
+    }
+
+    /// - Precondition: `bytes` has exactly 32 bytes.
+    package init(loading bytes: UnsafeRawBufferPointer) {
         precondition(bytes.count == Digest.byteCount, "a digest has 32 bytes")
-        var words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
-        var position = 0
-        for byte in bytes {
-            let shifted = UInt64(byte) << UInt64(8 * (position % 8))
-            switch position / 8 {
-            case 0: words.0 |= shifted
-            case 1: words.1 |= shifted
-            case 2: words.2 |= shifted
-            default: words.3 |= shifted
-            }
-            position += 1
-        }
-        self.words = words
+        func word(_ index: Int) -> UInt64 { unsafe UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: index * 8, as: UInt64.self)) }
+        words = (word(0), word(1), word(2), word(3))
     }
 
     /// Nil unless `hexadecimal` is 64 lower-case digits.
@@ -33,12 +28,9 @@ public struct Digest: Hashable, Sendable, BitwiseCopyable {
     }
 
     public var bytes: [UInt8] {
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(Digest.byteCount)
-        for word in [words.0, words.1, words.2, words.3] {
-            for shift in stride(from: UInt64(0), to: 64, by: 8) { bytes.append(UInt8(truncatingIfNeeded: word >> shift)) }
-        }
-        return bytes
+        var writer = ByteWriter(reservingByteCount: Digest.byteCount)
+        writer.write(self)
+        return writer.bytes
     }
 
     public var hexadecimal: String { Hexadecimal.encode(bytes) }

@@ -7,14 +7,18 @@ public struct RandomID: Hashable, Sendable, BitwiseCopyable {
 
     /// - Precondition: `bytes` has exactly 16 bytes.
     public init(_ bytes: some Collection<UInt8>) {
-        precondition(bytes.count == RandomID.byteCount, "a random id has 16 bytes")
-        var words: (UInt64, UInt64) = (0, 0)
-        for (position, byte) in bytes.enumerated() {
-            let shifted = UInt64(byte) << UInt64(8 * (position % 8))
-            if position < 8 { words.0 |= shifted } else { words.1 |= shifted }
-        }
-        (low, high) = words
+        self = unsafe bytes.withContiguousStorageIfAvailable { unsafe RandomID(loading: UnsafeRawBufferPointer($0)) }
+            ?? Array(bytes).withUnsafeBytes { unsafe RandomID(loading: $0) }
     }
+
+    private init(loading bytes: UnsafeRawBufferPointer) {
+        precondition(bytes.count == RandomID.byteCount, "a random id has 16 bytes")
+        func word(_ index: Int) -> UInt64 { unsafe UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: index * 8, as: UInt64.self)) }
+        (low, high) = (word(0), word(1))
+    }
+
+    /// The first half of a digest.
+    package init(_ digest: Digest) { (low, high) = (digest.words.0, digest.words.1) }
 
     /// Nil unless `hexadecimal` is 32 lower-case digits.
     public init?(hexadecimal: some StringProtocol) {
@@ -23,7 +27,9 @@ public struct RandomID: Hashable, Sendable, BitwiseCopyable {
     }
 
     public var bytes: [UInt8] {
-        [low, high].flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> (8 * UInt64($0))) } }
+        var writer = ByteWriter(reservingByteCount: RandomID.byteCount)
+        writer.write(self)
+        return writer.bytes
     }
 
     public var hexadecimal: String { Hexadecimal.encode(bytes) }

@@ -91,6 +91,18 @@ package final class ChunkIndex: Sendable {
         state.withLock { state in firstLocation(id, state) { counts($0.pack, state) } }
     }
 
+    /// The first of `locations`, without a list of them.
+    package func location(_ id: ChunkID) -> ChunkLocation? {
+        state.withLock { state in
+            var first: ChunkLocation?
+            _ = firstLocation(id, state) {
+                if first.map({ [found = $0] in isTriedBefore(found, $0, state) }) ?? true { first = $0 }
+                return false
+            }
+            return first
+        }
+    }
+
     /// All places where the chunk should be, in the order in which they are to be tried: counting packs first, then by ordinal.
     package func locations(_ id: ChunkID) -> [ChunkLocation] {
         state.withLock { state in
@@ -100,10 +112,7 @@ package final class ChunkIndex: Sendable {
                 return false
             }
             guard found.count > 1 else { return found }
-            return found.sorted { left, right in
-                let counting = (counts(left.pack, state), counts(right.pack, state))
-                return counting.0 == counting.1 ? left.pack < right.pack : counting.0
-            }
+            return found.sorted { isTriedBefore($0, $1, state) }
         }
     }
 
@@ -185,6 +194,11 @@ package final class ChunkIndex: Sendable {
 
     private func counts(_ ordinal: UInt32, _ state: borrowing State) -> Bool {
         ordinal < runPackCount ? state.runPackCounts[Int(ordinal)] : state.packs[Int(ordinal - runPackCount)].isCounting
+    }
+
+    private func isTriedBefore(_ left: ChunkLocation, _ right: ChunkLocation, _ state: borrowing State) -> Bool {
+        let counting = (counts(left.pack, state), counts(right.pack, state))
+        return counting.0 == counting.1 ? left.pack < right.pack : counting.0
     }
 
     private func firstLocation(_ id: ChunkID, _ state: borrowing State, where matches: (ChunkLocation) -> Bool) -> ChunkLocation? {

@@ -19,7 +19,7 @@ package final class SegmentBuilder {
 
     private let kind: PackDirectory.Kind
     private let member: MemberKeys
-    private let keyspaceBinding: Binding
+    private let associatedData: [UInt8]
     private let sessionKey: SecretBytes?
     private let writer: PackWriter
     private let level: Int?
@@ -44,7 +44,7 @@ package final class SegmentBuilder {
     ) {
         self.kind = kind
         member = sealer.member
-        keyspaceBinding = sealer.keyspaceBinding(kind.segmentType)
+        associatedData = sealer.keyspaceBinding(kind.segmentType).associatedData
         self.sessionKey = sessionKey
         self.writer = writer
         self.level = level
@@ -87,7 +87,7 @@ package final class SegmentBuilder {
         let padding = padded > source.byteCapacity ? encoded : source
         padding.zero(encodedByteCount..<padded)
 
-        let salt = member.salt(for: chunks.flatMap { $0.id.digest.bytes })
+        let salt = member.salt(for: chunks)
         let key = SegmentKey.derive(kind, sessionKey: sessionKey, member: member, salt: salt)
         let plaintext = unsafe UnsafeRawBufferPointer(start: padding.base, count: padded)
         let record = PackDirectory.Segment(
@@ -96,12 +96,15 @@ package final class SegmentBuilder {
         try unsafe writer.append(record) { sealed in
             unsafe salt.bytes.withUnsafeBytes { unsafe sealed.copyMemory(from: $0) }
             unsafe AuthenticatedCipher.seal(
-                plaintext, key: key, associatedData: keyspaceBinding.associatedData, into: UnsafeMutableRawBufferPointer(rebasing: sealed[Digest.byteCount...]))
+                plaintext, key: key, associatedData: associatedData, into: UnsafeMutableRawBufferPointer(rebasing: sealed[Digest.byteCount...]))
             return unsafe member.segmentDigest(UnsafeRawBufferPointer(sealed))
         }
         byteCount = 0
+        // What the pack's record has now is not copied; the next segment has about as many.
+        let count = chunks.count
         chunks = []
-        bands = []
+        chunks.reserveCapacity(count)
+        bands.removeAll(keepingCapacity: true)
         last = nil
         skippedByteCount = 0
     }

@@ -9,6 +9,8 @@ import Threading
 package final class SegmentOpener: Sendable {
     private let sealer: DocumentSealer
     private let dataKeys: DataKeyPair?
+    private let dataAssociatedData: [UInt8]
+    private let mapAssociatedData: [UInt8]
     /// By the whole entry of the key table: an id alone is not authentic before its key is.
     private let sessionKeys = Monitor<[PackDirectory.Key: SecretBytes]>([:])
     /// Those that no thread uses at the moment.
@@ -22,6 +24,8 @@ package final class SegmentOpener: Sendable {
         self.buffers = buffers
         self.sealer = sealer
         self.dataKeys = dataKeys
+        dataAssociatedData = sealer.keyspaceBinding(PackDirectory.Kind.data.segmentType).associatedData
+        mapAssociatedData = sealer.keyspaceBinding(PackDirectory.Kind.map.segmentType).associatedData
     }
 
     /// Opens a segment where it stands and decodes it; what is stored as it is, stays there.
@@ -37,7 +41,7 @@ package final class SegmentOpener: Sendable {
         let combined = unsafe UnsafeMutableRawBufferPointer(rebasing: sealed[(Digest.byteCount - AuthenticatedCipher.nonceByteCount)...])
         let padded: UnsafeRawBufferPointer
         do throws(SealingError) {
-            unsafe padded = try AuthenticatedCipher.open(combined: combined, key: key, associatedData: sealer.keyspaceBinding(pack.kind.segmentType).associatedData)
+            unsafe padded = try AuthenticatedCipher.open(combined: combined, key: key, associatedData: pack.kind == .data ? dataAssociatedData : mapAssociatedData)
         } catch { throw damaged("\(error)") }
         let (encodedByteCount, decodedByteCount) = (Int(place.encodedByteCount), Int(place.decodedByteCount))
         guard encodedByteCount <= padded.count else { throw damaged("it is shorter than its directory says") }

@@ -90,7 +90,7 @@ package final class SegmentReader: Sendable {
         var wanted: [(number: Int, location: ChunkLocation)] = []
         wanted.reserveCapacity(chunks.count)
         for (number, id) in chunks.enumerated() {
-            guard let location = index.locations(id).first else { throw .missing(id) }
+            guard let location = index.location(id) else { throw .missing(id) }
             wanted.append((number, location))
         }
         wanted.sort { left, right in

@@ -20,6 +20,7 @@ package final class MemberKeys: Sendable {
 
     package static let fingerprintSecretByteCount = 192
     package static let gearTableByteCount = 2048
+    private static let saltRandomByteCount = 32
 
     package init(memberSecret: SecretBytes, epoch: UInt32) {
         func hmacKey(_ number: UInt64) -> HMACKey { HMACKey(Sodium.memberSubkey(number, of: memberSecret)) }
@@ -62,14 +63,26 @@ package final class MemberKeys: Sendable {
 
     /// Lets a sealed segment be checked without its key.
     package func segmentDigest(_ sealed: UnsafeRawBufferPointer) -> RandomID {
-        let code = unsafe keyedHash(sealed, segmentDigestKey)
-        return RandomID(code.bytes.prefix(RandomID.byteCount))
+        unsafe RandomID(keyedHash(sealed, segmentDigestKey))
     }
 
     /// A salt that is unlike any other even if the random generator repeats itself.
     package func salt(for content: some Collection<UInt8>) -> Bytes.Digest {
-        let message = Array(content) + Sodium.randomBytes(32)
-        return unsafe message.withUnsafeBytes { unsafe saltKey.code(of: $0) }
+        var message = ByteWriter(reservingByteCount: content.count + MemberKeys.saltRandomByteCount)
+        message.write(content)
+        return salt(message)
+    }
+
+    /// The same for a segment: from the ids of its chunks.
+    package func salt(for chunks: [PackDirectory.Chunk]) -> Bytes.Digest {
+        var message = ByteWriter(reservingByteCount: chunks.count * Digest.byteCount + MemberKeys.saltRandomByteCount)
+        for chunk in chunks { message.write(chunk.id.digest) }
+        return salt(message)
+    }
+
+    private func salt(_ content: consuming ByteWriter) -> Bytes.Digest {
+        content.write(Sodium.randomBytes(MemberKeys.saltRandomByteCount))
+        return unsafe content.bytes.withUnsafeBytes { unsafe saltKey.code(of: $0) }
     }
 
     private func keyedHash(_ bytes: UnsafeRawBufferPointer, _ key: HMACKey) -> Bytes.Digest {
@@ -77,7 +90,7 @@ package final class MemberKeys: Sendable {
             unsafe XXH3_128bits_withSecret(bytes.baseAddress, bytes.count, secret.baseAddress!, secret.count)
         }
         var message = (hash.low64.littleEndian, hash.high64.littleEndian, UInt64(bytes.count).littleEndian)
-        return unsafe withUnsafeBytes(of: &message) { unsafe key.code(of: $0) }
+        return unsafe withUnsafeBytes(of: &message) { unsafe key.code(ofShort: $0) }
     }
 }
 

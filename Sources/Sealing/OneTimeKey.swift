@@ -28,10 +28,14 @@ package struct OneTimeKey: Sendable {
     }
 
     package static func dataSegment(sessionKey: SecretBytes, member: MemberKeys, salt: Bytes.Digest) -> OneTimeKey {
-        // The message holds a secret, so it is wiped after use.
-        let prefix = segmentDomain + [ObjectType.dataSegment.rawValue]
-        var message = unsafe member.segmentInputKey.withBytes { unsafe prefix + Array($0) + salt.bytes }
+        // The message holds a secret, so it is wiped after use; it never grows, which would leave a copy behind.
+        var message: [UInt8] = []
+        message.reserveCapacity(segmentDomain.count + 1 + member.segmentInputKey.byteCount + Digest.byteCount)
         defer { message.wipe() }
+        message += segmentDomain
+        message.append(ObjectType.dataSegment.rawValue)
+        unsafe member.segmentInputKey.withBytes { unsafe message.append(contentsOf: $0) }
+        message += salt.bytes
         return OneTimeKey(key: sessionKey, message)
     }
 }

@@ -91,6 +91,7 @@ struct ChunkIndexTests {
             let found = index.locations(id).map(Self.place)
             let expected = oracle.locations[id] ?? []
             #expect(found.map(\.pack) == oracle.packOrder(id), "seed \(seed)")
+            #expect(index.location(id) == index.locations(id).first, "seed \(seed)")
             #expect(found.count == expected.count && found.allSatisfy(expected.contains), "seed \(seed)")
             let counting = index.countingLocation(id).map(Self.place)
             #expect((counting != nil) == expected.contains(where: oracle.isCounting), "seed \(seed)")
@@ -105,6 +106,7 @@ struct ChunkIndexTests {
         let index = ChunkIndex()
         let id = ChunkID(Digest([UInt8](repeating: 0, count: 32)))
         #expect(index.locations(id) == [])
+        #expect(index.location(id) == nil)
         #expect(index.countingLocation(id) == nil)
         #expect(index.chunkCount == 0)
     }
@@ -119,6 +121,7 @@ struct ChunkIndexTests {
         #expect(index.locations(id).map(\.pack) == [0, 1])
         index.discount([first.id])
         #expect(index.locations(id).map(\.pack) == [1, 0])
+        #expect(index.location(id)?.pack == 1)
         #expect(index.countingLocation(id)?.pack == 1)
         index.discount([second.id])
         #expect(index.countingLocation(id) == nil)

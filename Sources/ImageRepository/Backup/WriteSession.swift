@@ -183,7 +183,7 @@ final class WriteSession {
             processID: environment.processID, startTime: repository.timestamp,
             tool: environment.tool)
         for _ in 0..<8 {
-            let id = SessionID(RandomID(repository.sealer.member.salt(for: record.body).bytes.prefix(RandomID.byteCount)))
+            let id = SessionID(RandomID(repository.sealer.member.salt(for: record.body)))
             let name = ObjectName.session(id)
             let object = repository.sealer.seal(record.body, repository.sealer.repositoryBinding(.session, name: name.path))
             let outcome = try storing { () throws(StorageError) in try repository.storage.claim(name, object) }

@@ -77,7 +77,7 @@ package final class IndexRun: @unchecked Sendable {
         covered = Set(
             (0..<coveredCount).map { index in
                 let start = Int(coveredStart) + index * 32
-                return unsafe IndexID(Digest(Array(bytes[start..<start + 32])))
+                return unsafe IndexID(Digest(loading: UnsafeRawBufferPointer(rebasing: bytes[start..<start + 32])))
             })
         recordOffsets = Int(offsetsStart)
         records = Int(recordsStart)..<byteCount
@@ -149,7 +149,7 @@ package final class IndexRun: @unchecked Sendable {
 
     package func packID(_ ordinal: Int) -> PackID {
         let start = recordStart(ordinal)
-        return unsafe PackID(Digest(Array(UnsafeRawBufferPointer(start: mapping + start, count: 32))))
+        return unsafe PackID(Digest(loading: UnsafeRawBufferPointer(start: mapping + start, count: 32)))
     }
 
     /// - Throws: where the record is not what this program writes.
