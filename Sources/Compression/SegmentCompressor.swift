@@ -11,15 +11,28 @@ public final class SegmentCompressor {
     private static let windowLogMax = 21
     /// A segment that does not shrink by this many hundredths is stored as it is.
     private static let gainPercentMin = 3
+    /// Of a segment that follows one that did not shrink, so many pieces, spread over it, are tried first. What shrinks by a part of it that all of them miss is small.
+    private static let samplePieceCount = 16
+    private static let samplePieceByteCount = 4 << 10
+    private static let sampleLevel = 1
+    /// Each of so many is compressed whatever the sample says, which knows nothing of what repeats from piece to piece.
+    private static let sampledRunMax = 15
 
     private let context: OpaquePointer
+    private let sample = UnsafeMutableRawBufferPointer.allocate(
+        byteCount: SegmentCompressor.samplePieceCount * SegmentCompressor.samplePieceByteCount, alignment: 64)
+    /// How many samples in a row spoke for the segments behind the last that was compressed; nil if that one shrank.
+    private var sampledRun: Int?
 
     public init() {
         guard let context = unsafe ZSTD_createCCtx() else { fatalError("out of memory for a compressor") }
         unsafe self.context = context
     }
 
-    deinit { unsafe ZSTD_freeCCtx(context) }
+    deinit {
+        unsafe ZSTD_freeCCtx(context)
+        unsafe sample.deallocate()
+    }
 
     /// Compresses `source` to the start of `destination`, which may then hold anything beyond the result.
     ///
@@ -46,7 +59,30 @@ public final class SegmentCompressor {
         precondition(SegmentCompressor.levels.contains(level), "a level that may be asked for")
         precondition(source.count <= SegmentLimits.decodedByteCountMax, "no segment is longer")
         precondition(destination.count >= source.count, "the result has room")
+        if let run = sampledRun, run < SegmentCompressor.sampledRunMax, unsafe try !sampleShrinks(source, destination) {
+            sampledRun = run + 1
+            return nil
+        }
+        let result = unsafe try shrink(source, into: destination, level: level)
+        sampledRun = result == nil ? 0 : nil
+        return result
+    }
 
+    /// Whether pieces of `source` shrink; true of one that is too short to be worth a sample.
+    private func sampleShrinks(_ source: UnsafeRawBufferPointer, _ scratch: UnsafeMutableRawBufferPointer) throws(CompressionError) -> Bool {
+        let (count, byteCount) = (SegmentCompressor.samplePieceCount, SegmentCompressor.samplePieceByteCount)
+        guard source.count >= 4 * count * byteCount else { return true }
+        for number in 0..<count {
+            let start = (source.count - byteCount) / (count - 1) * number
+            unsafe UnsafeMutableRawBufferPointer(rebasing: sample[number * byteCount..<(number + 1) * byteCount])
+                .copyMemory(from: UnsafeRawBufferPointer(rebasing: source[start..<start + byteCount]))
+        }
+        return unsafe try shrink(UnsafeRawBufferPointer(sample), into: scratch, level: SegmentCompressor.sampleLevel) != nil
+    }
+
+    private func shrink(
+        _ source: UnsafeRawBufferPointer, into destination: UnsafeMutableRawBufferPointer, level: Int
+    ) throws(CompressionError) -> Int? {
         // zstd is given no more room than a worthwhile result needs, and stops when that is not enough. (It wants up to
         // eight bytes more than it ends up using: so exact is the limit, and so exact it needs to be.)
         let gainMin = (source.count * SegmentCompressor.gainPercentMin + 99) / 100

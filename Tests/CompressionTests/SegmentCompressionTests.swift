@@ -61,6 +61,29 @@ struct SegmentCompressionTests {
         }
     }
 
+    @Test func `behind an incompressible segment a sample decides, but for each sixteenth segment`() throws {
+        var generator = SeededGenerator(seed: 9)
+        // No piece of it shrinks, all of it does.
+        let half = generator.bytes(512 << 10)
+        let repeated = half + half
+        #expect(try compress(repeated) != nil)
+        #expect(try compress(generator.bytes(1 << 20)) == nil)
+        let isCompressed = try (0..<20).map { _ in try compress(repeated) != nil }
+        #expect(isCompressed.firstIndex(of: true) == 15)
+        #expect(isCompressed[15...].allSatisfy { $0 })
+    }
+
+    @Test func `what shrinks in places is compressed behind an incompressible segment as anywhere`() throws {
+        var generator = SeededGenerator(seed: 10)
+        let pieces = (0..<16).flatMap { _ in generator.bytes(48 << 10) + text(16 << 10) }
+        for source in [text(1 << 20), pieces, text(255 << 10)] {
+            let expected = try #require(try compress(source))
+            #expect(try compress(generator.bytes(1 << 20)) == nil)
+            #expect(try compress(source) == expected)
+            #expect(try decompress(expected, decodedByteCount: source.count) == source)
+        }
+    }
+
     @Test func `a gain of less than 3 percent is not taken, one of more is`() throws {
         var generator = SeededGenerator(seed: 7)
         let noise = generator.bytes(100_000)
