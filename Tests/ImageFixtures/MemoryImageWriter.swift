@@ -9,6 +9,7 @@ public final class MemoryImageWriter: ImageWriter {
         var writtenByteCount: UInt64 = 0
         var writtenRanges: [Range<UInt64>] = []
         var zeroedByteCount: UInt64 = 0
+        var readByteCount: UInt64 = 0
         var isFinished = false
     }
 
@@ -82,9 +83,13 @@ public final class MemoryImageWriter: ImageWriter {
         }
     }
 
+    /// Bytes that were asked for.
+    public var readByteCount: UInt64 { state.withLock { $0.readByteCount } }
+
     public func read(at offset: UInt64, into bytes: inout MutableSpan<UInt8>) throws(ImageError) -> Int {
         let contents = contents
         let byteCount = min(bytes.count, max(0, contents.count - Int(offset)))
+        state.withLock { $0.readByteCount += UInt64(byteCount) }
         for index in 0..<byteCount { bytes[index] = contents[Int(offset) + index] }
         return byteCount
     }

@@ -121,6 +121,32 @@ struct RoundTripTests {
         #expect(try restore(fixture, report.snapshot, to: again).writtenByteCount == 0)
     }
 
+    @Test func `a target with other contents is hardly read, and becomes equal`() throws {
+        let fixture = try RepositoryFixture()
+        let bytes = TestImages.random(byteCount: 24 << 20, seed: 8)
+        let report = try fixture.backup(bytes)
+        let writer = MemoryImageWriter(contents: TestImages.random(byteCount: bytes.count, seed: 9))
+        let restored = try restore(fixture, report.snapshot, to: writer)
+        let isEqual = writer.contents == bytes
+        #expect(isEqual)
+        #expect(restored.writtenByteCount == UInt64(bytes.count) && writer.counters.written == restored.writtenByteCount)
+        #expect(writer.readByteCount >= 8 << 20 && writer.readByteCount < 14 << 20)
+    }
+
+    @Test func `behind what differs a restore finds what is equal, and writes no more than twice what differs`() throws {
+        let fixture = try RepositoryFixture()
+        let bytes = TestImages.random(byteCount: 28 << 20, seed: 8)
+        let report = try fixture.backup(bytes)
+        let differing = 10 << 20
+        let writer = MemoryImageWriter(contents: TestImages.random(byteCount: differing, seed: 9) + bytes[differing...])
+        let restored = try restore(fixture, report.snapshot, to: writer)
+        let isEqual = writer.contents == bytes
+        #expect(isEqual)
+        #expect(restored.writtenByteCount >= UInt64(differing) && restored.writtenByteCount <= UInt64(2 * differing))
+        // And once it is equal, nothing.
+        #expect(try restore(fixture, report.snapshot, to: writer).writtenByteCount == 0)
+    }
+
     @Test func `a target that must be written in order is`() throws {
         let fixture = try RepositoryFixture()
         var bytes = [UInt8](repeating: 0, count: 5 * RoundTripTests.band + 9)

@@ -5,10 +5,19 @@ import Sealing
 
 /// What a comparison of a band with the target found.
 struct HeldEntries {
-    /// Numbers of data entries whose bytes the target holds already, as their fingerprints tell: these chunks need not be fetched.
+    enum Answer {
+        /// The target holds the entry's bytes already, as their fingerprint tells: its chunk need not be fetched.
+        case held
+        /// The target holds other bytes, which stand in their place in the band buffer.
+        case replaced
+        /// Not looked at, and to be written as it is.
+        case uncompared
+    }
+
+    /// Of data entries, by number. Of others nothing is known.
+    private(set) var answers: [Int: Answer] = [:]
+    /// Numbers of those that are held.
     private(set) var held: Set<Int> = []
-    /// Numbers of those that differ, and whose bytes on the target stand in their place in the band buffer.
-    private(set) var replaced: Set<Int> = []
     /// Where the band buffer has bytes of the target, or what is to replace them: in order, none beside another.
     private var ranges: [Range<Int>] = []
     /// How far into a block of the target the first byte of the band lies.
@@ -19,10 +28,15 @@ struct HeldEntries {
         distance = (Int(step.imageOffset % UInt64(block)) + block - step.bandRange.lowerBound % block) % block
     }
 
-    mutating func hold(_ number: Int) { held.insert(number) }
+    mutating func hold(_ number: Int) {
+        answers[number] = .held
+        held.insert(number)
+    }
+
+    mutating func passOver(_ number: Int) { answers[number] = .uncompared }
 
     mutating func replace(_ number: Int, knowing range: Range<Int>) {
-        replaced.insert(number)
+        answers[number] = .replaced
         if let last = ranges.last, last.upperBound >= range.lowerBound {
             ranges[ranges.count - 1] = last.lowerBound..<max(last.upperBound, range.upperBound)
         } else {
@@ -51,7 +65,8 @@ struct HeldEntries {
         var known = ranges[...]
         for difference in differences.sorted(by: { $0.lowerBound < $1.lowerBound }) {
             while let first = known.first, first.upperBound <= difference.lowerBound { known.removeFirst() }
-            let range = known.first.map { blocks(around: difference).clamped(to: $0) } ?? difference
+            let isKnown = known.first.map { $0.clamped(to: difference) == difference } ?? false
+            let range = isKnown ? blocks(around: difference).clamped(to: known[known.startIndex]) : difference
             if let last = written.last, last.upperBound >= range.lowerBound {
                 written[written.count - 1] = last.lowerBound..<max(last.upperBound, range.upperBound)
             } else {
@@ -63,7 +78,7 @@ struct HeldEntries {
 }
 
 extension RestoreRun {
-    /// Compares what the target holds in the place of each chunk. Of those that differ it is copied to the band buffer.
+    /// Compares what the target holds in the place of each chunk, where the target's pace lets it. Of those that differ it is copied to the band buffer.
     ///
     /// Read in pieces that stay in the processor's cache until they are compared.
     func entriesHeld(_ map: BandMap, _ step: RestoreStep, _ buffers: Buffers) throws(RepositoryError) -> HeldEntries {
@@ -72,9 +87,15 @@ extension RestoreRun {
         var group = EntryRun()
         func compare() throws(RepositoryError) {
             try cancellation.check()
+            guard target.pace.compares(next: group.byteCount) else {
+                for number in group.entries { found.passOver(number) }
+                return
+            }
             let place = step.imageOffset + UInt64(group.start - step.bandRange.lowerBound)
             guard let start = try imaging({ () throws(ImageError) in try target.read(place..<place + UInt64(group.byteCount), into: buffers.compare) }) else { return }
             var position = group.start
+            let heldCount = found.held.count
+            defer { target.pace.note(group.byteCount, isAnythingEqual: found.held.count > heldCount) }
             for number in group.entries {
                 let range = position..<position + Int(map.entries[number].byteCount)
                 position = range.upperBound

@@ -42,13 +42,16 @@ struct RestoreRun: Sendable {
             var differences: [Range<Int>] = []
             if let map {
                 try unsafe BandAssembler(reader: reader).assemble(map, band: step.band, into: buffers.band, held: found.held) { number, range, bytes in
-                    guard found.replaced.contains(number) else { return }
-                    differences += unsafe found.differences(buffers.band, range, bytes)
+                    switch found.answers[number] {
+                    case .replaced: differences += unsafe found.differences(buffers.band, range, bytes)
+                    case .uncompared: differences.append(range)
+                    case .held, nil: return
+                    }
                 }
             }
             try turn.inOrder(step.number) { () throws(RepositoryError) in
                 try imaging { () throws(ImageError) in
-                    try write(step, step.parts(map, held: found.held.union(found.replaced)), buffers)
+                    try write(step, step.parts(map, held: Set(found.answers.keys)), buffers)
                     for range in found.written(differences) {
                         try target.put(buffers.band, range, at: step.imageOffset + UInt64(range.lowerBound - step.bandRange.lowerBound))
                     }

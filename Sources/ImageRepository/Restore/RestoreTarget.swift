@@ -3,7 +3,7 @@ import DiskImages
 import Glibc
 import Synchronization
 
-/// Writes bands to a target: only what differs, if the target holds something already; in order, if it must.
+/// Writes bands to a target: what differs, if the target holds something like it already; in order, if it must.
 final class RestoreTarget: Sendable {
     /// Compared and written at once.
     static let pieceByteCount = 1 << 20
@@ -12,6 +12,7 @@ final class RestoreTarget: Sendable {
 
     let writer: any ImageWriter
     private let isBlank: Bool
+    let pace = ComparisonPace()
     let writtenByteCount = Atomic<UInt64>(0)
     private let discards: Atomic<Bool>
     private let discarded = Atomic<UInt64>(0)
@@ -46,8 +47,10 @@ final class RestoreTarget: Sendable {
         while position < range.upperBound {
             let piece = position..<min(position + RestoreTarget.pieceByteCount, range.upperBound)
             let place = offset + UInt64(position - range.lowerBound)
-            if let start = try read(place..<place + UInt64(piece.count), into: compare) {
-                for part in unsafe RestoreTarget.differences(compare.base + start, buffer.base + piece.lowerBound, piece.count, Int(place % UInt64(RestoreTarget.blockByteCount))) {
+            if pace.compares(next: piece.count), let start = try read(place..<place + UInt64(piece.count), into: compare) {
+                let parts = unsafe RestoreTarget.differences(compare.base + start, buffer.base + piece.lowerBound, piece.count, Int(place % UInt64(RestoreTarget.blockByteCount)))
+                pace.note(piece.count, isAnythingEqual: parts != [0..<piece.count])
+                for part in parts {
                     try put(buffer, piece.lowerBound + part.lowerBound..<piece.lowerBound + part.upperBound, at: place + UInt64(part.lowerBound))
                 }
             } else {
@@ -79,15 +82,18 @@ final class RestoreTarget: Sendable {
         while position < byteCount {
             let count = Int(min(UInt64(RestoreTarget.pieceByteCount), byteCount - position))
             let place = offset + position
-            if try !isZero(place..<place + UInt64(count), compare) { try zero(place, UInt64(count)) }
+            if try !isFoundZero(place..<place + UInt64(count), compare) { try zero(place, UInt64(count)) }
             position += UInt64(count)
         }
     }
 
-    private func isZero(_ place: Range<UInt64>, _ compare: AlignedBuffer) throws(ImageError) -> Bool {
+    private func isFoundZero(_ place: Range<UInt64>, _ compare: AlignedBuffer) throws(ImageError) -> Bool {
         if writer.isHole(place) { return true }
-        guard let start = try read(place, into: compare) else { return false }
-        return compare.isZero(start..<start + Int(place.upperBound - place.lowerBound))
+        let byteCount = Int(place.upperBound - place.lowerBound)
+        guard pace.compares(next: byteCount), let start = try read(place, into: compare) else { return false }
+        let isZero = compare.isZero(start..<start + byteCount)
+        pace.note(byteCount, isAnythingEqual: isZero)
+        return isZero
     }
 
     /// Reads what the target holds, in whole blocks; nil where it ends before, or cannot be read: that is written.
