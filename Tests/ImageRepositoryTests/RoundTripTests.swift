@@ -139,10 +139,11 @@ struct RoundTripTests {
         let report = try fixture.backup(bytes)
         let differing = 10 << 20
         let writer = MemoryImageWriter(contents: TestImages.random(byteCount: differing, seed: 9) + bytes[differing...])
-        let restored = try restore(fixture, report.snapshot, to: writer)
+        // With one thread the pieces are compared in order: eight mebibytes differ, and as many are written without a look.
+        let restored = try restore(fixture, report.snapshot, to: writer, threadCount: 1)
         let isEqual = writer.contents == bytes
         #expect(isEqual)
-        #expect(restored.writtenByteCount >= UInt64(differing) && restored.writtenByteCount <= UInt64(2 * differing))
+        #expect(restored.writtenByteCount > UInt64(differing + (2 << 20)) && restored.writtenByteCount <= UInt64(2 * differing))
         // And once it is equal, nothing.
         #expect(try restore(fixture, report.snapshot, to: writer).writtenByteCount == 0)
     }
