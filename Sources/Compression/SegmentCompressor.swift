@@ -11,17 +11,18 @@ public final class SegmentCompressor {
     private static let windowLogMax = 21
     /// A segment that does not shrink by this many hundredths is stored as it is.
     private static let gainPercentMin = 3
-    /// Of a segment that follows one that did not shrink, so many pieces, spread over it, are tried first. What shrinks by a part of it that all of them miss is small.
+    /// Of a segment that follows one that did not shrink so many pieces, spread over it, are tried first, at a level of their own. What they miss is a small part of it.
+    /// Decision: Specs/decisions/0012-a-sample-behind-incompressible-segments.md.
     private static let samplePieceCount = 16
     private static let samplePieceByteCount = 4 << 10
     private static let sampleLevel = 1
-    /// Each of so many is compressed whatever the sample says, which knows nothing of what repeats from piece to piece.
+    /// Behind so many in a row that a sample spoke against, one is tried whole: what repeats from piece to piece no sample sees.
     private static let sampledRunMax = 15
 
     private let context: OpaquePointer
     private let sample = UnsafeMutableRawBufferPointer.allocate(
         byteCount: SegmentCompressor.samplePieceCount * SegmentCompressor.samplePieceByteCount, alignment: 64)
-    /// How many samples in a row spoke for the segments behind the last that was compressed; nil if that one shrank.
+    /// How many segments in a row a sample spoke against since one that did not shrink; nil if the last that was tried whole did, and before the first.
     private var sampledRun: Int?
 
     public init() {
@@ -38,7 +39,7 @@ public final class SegmentCompressor {
     ///
     /// The frame states its content size and has no checksum: segments are sealed.
     ///
-    /// - Returns: how many bytes the frame has, or nil if that would save less than about 3 %, in which case `source` is to
+    /// - Returns: how many bytes the frame has, or nil if that would save less than about 3 %, or a sample says so, in which case `source` is to
     ///   be stored as it is.
     /// - Throws: `CompressionError.failed`, when memory is short.
     /// - Precondition: `source` has at most 8 MiB, `destination` is not shorter than `source`, `level` is one of `levels`.

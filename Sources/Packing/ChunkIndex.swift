@@ -96,7 +96,8 @@ package final class ChunkIndex: Sendable {
         state.withLock { state in
             var first: ChunkLocation?
             _ = firstLocation(id, state) {
-                if first.map({ [found = $0] in isTriedBefore(found, $0, state) }) ?? true { first = $0 }
+                if let known = first, !isTriedBefore($0, known, state) { return false }
+                first = $0
                 return false
             }
             return first

@@ -32,7 +32,9 @@ struct HMACKey: Sendable {
 
     /// The same as `code(of:)`. libsodium is slower for each byte, but draws no memory: for a message of a block it is the faster one.
     func code(ofShort message: UnsafeRawBufferPointer) -> Bytes.Digest {
-        var state = unsafe shortKeyed.withBytes { unsafe $0.loadUnaligned(as: crypto_auth_hmacsha256_state.self) }
+        // Wiped by libsodium when it is done.
+        var state = crypto_auth_hmacsha256_state()
+        unsafe withUnsafeMutableBytes(of: &state) { state in unsafe shortKeyed.withBytes { unsafe state.copyMemory(from: $0) } }
         var code: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
         return unsafe withUnsafeMutableBytes(of: &code) { code in
             let bytes = unsafe code.baseAddress!.assumingMemoryBound(to: UInt8.self)
@@ -52,25 +54,24 @@ struct HMACKey: Sendable {
     /// The codes of the messages that lie in these ranges of `bytes`, in their order.
     func codes(of ranges: [Range<Int>], in bytes: UnsafeRawBufferPointer) -> [Bytes.Digest] {
         var codes = [Bytes.Digest](repeating: Bytes.Digest(words: (0, 0, 0, 0)), count: ranges.count)
-        let lanes = unsafe sideBySide(ranges, in: bytes, &codes)
-        for (index, range) in ranges.enumerated() where !lanes.contains(range.count) {
+        let done = unsafe sideBySide(ranges, in: bytes, &codes)
+        for (index, range) in ranges.enumerated() where !(done?.contains(range.count) ?? false) {
             unsafe codes[index] = code(of: UnsafeRawBufferPointer(rebasing: bytes[range]))
         }
         return codes
     }
 
-    /// Puts codes in their places, and returns the lengths of the messages that it did so for.
-    private func sideBySide(_ ranges: [Range<Int>], in bytes: UnsafeRawBufferPointer, _ codes: inout [Bytes.Digest]) -> ClosedRange<Int> {
-        let none = -1...(-1)
+    /// Puts codes in their places, and returns the lengths of the messages that it did so for; nil for none.
+    private func sideBySide(_ ranges: [Range<Int>], in bytes: UnsafeRawBufferPointer, _ codes: inout [Bytes.Digest]) -> ClosedRange<Int>? {
         #if canImport(CIPSecMB)
         let byteCounts = MultiBufferHMAC.messageByteCounts
-        guard ranges.count(where: { byteCounts.contains($0.count) }) >= MultiBufferHMAC.messageCountMin, let lanes = MultiBufferHMAC.take() else { return none }
+        guard ranges.count(where: { byteCounts.contains($0.count) }) >= MultiBufferHMAC.messageCountMin, let lanes = MultiBufferHMAC.take() else { return nil }
         // One that refused is not used again: what it has taken up is not known.
-        guard unsafe lanes.compute(key, ranges, bytes, &codes) else { return none }
+        guard unsafe lanes.compute(key, ranges, bytes, &codes) else { return nil }
         lanes.giveBack()
         return byteCounts
         #else
-        return none
+        return nil
         #endif
     }
 

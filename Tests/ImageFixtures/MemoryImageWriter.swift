@@ -83,7 +83,7 @@ public final class MemoryImageWriter: ImageWriter {
         }
     }
 
-    /// Bytes that were asked for.
+    /// Bytes that were read from it.
     public var readByteCount: UInt64 { state.withLock { $0.readByteCount } }
 
     public func read(at offset: UInt64, into bytes: inout MutableSpan<UInt8>) throws(ImageError) -> Int {

@@ -11,7 +11,7 @@ struct RestoreCommand: Command {
         commandName: "restore",
         abstract: "Write an image of a snapshot to a file, a block device or standard output.",
         discussion: """
-            A new file is sparse. Onto a device or a file that holds something like it only what differs is written, after a question; --yes \
+            A new file is sparse. Onto a device or a file that holds something like the image only what differs is written. Before anything is overwritten you are asked; --yes \
             answers it. A mounted device is refused. Several disks of a snapshot are restored at once with --disk for each, and no TARGET.
             """)
 

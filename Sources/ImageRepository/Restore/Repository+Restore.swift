@@ -21,7 +21,8 @@ extension Repository {
         try demand(.full, to: "restore")
         if options.verifies, writer.isOrdered { throw .invalid("\(targetName): an output stream cannot be read back; restore without verifying") }
         try options.fitted?.requireWhole()
-        let target = RestoreTarget(writer, discards: options.discards)
+        let target = RestoreTarget(
+            writer, discards: options.discards, averageChunkByteCount: image.volumes.map(\.averageChunkByteCount).max() ?? 0)
         let byteCount = options.fitted?.byteCount ?? image.byteCount
         let makeRun = { () throws(RepositoryError) -> RestoreRun in
             RestoreRun(

@@ -15,7 +15,7 @@ public struct RestoreOptions: Sendable {
 /// What a restore did.
 public struct RestoreReport: Sendable {
     public let imageByteCount: UInt64
-    /// Bytes actually written; what the target already held is not.
+    /// Bytes actually written; what the target already held is not, as far as it was compared.
     public let writtenByteCount: UInt64
     /// Bytes that nobody needs and the target let go of; nil where it has no such thing, or it was not asked for.
     public let discardedByteCount: UInt64?

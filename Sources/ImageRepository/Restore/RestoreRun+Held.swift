@@ -16,8 +16,7 @@ struct HeldEntries {
 
     /// Of data entries, by number. Of others nothing is known.
     private(set) var answers: [Int: Answer] = [:]
-    /// Numbers of those that are held.
-    private(set) var held: Set<Int> = []
+    private(set) var heldCount = 0
     /// Where the band buffer has bytes of the target, or what is to replace them: in order, none beside another.
     private var ranges: [Range<Int>] = []
     /// How far into a block of the target the first byte of the band lies.
@@ -25,13 +24,18 @@ struct HeldEntries {
 
     init(_ step: RestoreStep) {
         let block = AlignedBuffer.alignment
-        distance = (Int(step.imageOffset % UInt64(block)) + block - step.bandRange.lowerBound % block) % block
+        self.init(distance: (Int(step.imageOffset % UInt64(block)) + block - step.bandRange.lowerBound % block) % block)
     }
+
+    init(distance: Int) { self.distance = distance }
 
     mutating func hold(_ number: Int) {
         answers[number] = .held
-        held.insert(number)
+        heldCount += 1
     }
+
+    /// Numbers of those that are held.
+    var held: Set<Int> { Set(answers.lazy.filter { $0.value == .held }.map(\.key)) }
 
     mutating func passOver(_ number: Int) { answers[number] = .uncompared }
 
@@ -92,10 +96,10 @@ extension RestoreRun {
                 return
             }
             let place = step.imageOffset + UInt64(group.start - step.bandRange.lowerBound)
+            let heldCount = found.heldCount
+            defer { target.pace.note(group.byteCount, isAnythingEqual: found.heldCount > heldCount) }
             guard let start = try imaging({ () throws(ImageError) in try target.read(place..<place + UInt64(group.byteCount), into: buffers.compare) }) else { return }
             var position = group.start
-            let heldCount = found.held.count
-            defer { target.pace.note(group.byteCount, isAnythingEqual: found.held.count > heldCount) }
             for number in group.entries {
                 let range = position..<position + Int(map.entries[number].byteCount)
                 position = range.upperBound

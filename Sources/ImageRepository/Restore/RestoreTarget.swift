@@ -12,14 +12,17 @@ final class RestoreTarget: Sendable {
 
     let writer: any ImageWriter
     private let isBlank: Bool
-    let pace = ComparisonPace()
+    let pace: ComparisonPace
     let writtenByteCount = Atomic<UInt64>(0)
     private let discards: Atomic<Bool>
     private let discarded = Atomic<UInt64>(0)
 
-    /// - Parameter discards: whether the writer is to let go of what nobody needs.
-    init(_ writer: any ImageWriter, discards: Bool) {
+    /// - Parameters:
+    ///   - discards: whether the writer is to let go of what nobody needs.
+    ///   - averageChunkByteCount: of what is to be written.
+    init(_ writer: any ImageWriter, discards: Bool, averageChunkByteCount: Int) {
         self.writer = writer
+        pace = ComparisonPace(averageChunkByteCount: averageChunkByteCount)
         self.discards = Atomic(discards)
         isBlank = writer.isBlank
     }
@@ -47,17 +50,23 @@ final class RestoreTarget: Sendable {
         while position < range.upperBound {
             let piece = position..<min(position + RestoreTarget.pieceByteCount, range.upperBound)
             let place = offset + UInt64(position - range.lowerBound)
-            if pace.compares(next: piece.count), let start = try read(place..<place + UInt64(piece.count), into: compare) {
-                let parts = unsafe RestoreTarget.differences(compare.base + start, buffer.base + piece.lowerBound, piece.count, Int(place % UInt64(RestoreTarget.blockByteCount)))
-                pace.note(piece.count, isAnythingEqual: parts != [0..<piece.count])
-                for part in parts {
-                    try put(buffer, piece.lowerBound + part.lowerBound..<piece.lowerBound + part.upperBound, at: place + UInt64(part.lowerBound))
-                }
-            } else {
-                try put(buffer, piece, at: place)
+            for part in try differences(buffer, piece, at: place, compare) {
+                try put(buffer, piece.lowerBound + part.lowerBound..<piece.lowerBound + part.upperBound, at: place + UInt64(part.lowerBound))
             }
             position = piece.upperBound
         }
+    }
+
+    /// Parts of a piece that are to be written, counted from its start: all of it, if the target is not to be compared there, or cannot be read.
+    private func differences(_ buffer: AlignedBuffer, _ piece: Range<Int>, at place: UInt64, _ compare: AlignedBuffer) throws(ImageError) -> [Range<Int>] {
+        let whole = [0..<piece.count]
+        guard pace.compares(next: piece.count) else { return whole }
+        var parts = whole
+        if let start = try read(place..<place + UInt64(piece.count), into: compare) {
+            parts = unsafe RestoreTarget.differences(compare.base + start, buffer.base + piece.lowerBound, piece.count, Int(place % UInt64(RestoreTarget.blockByteCount)))
+        }
+        pace.note(piece.count, isAnythingEqual: parts != whole)
+        return parts
     }
 
     /// Blocks that differ, neighbours joined. `distance` bytes before what is compared a block begins.
@@ -90,8 +99,8 @@ final class RestoreTarget: Sendable {
     private func isFoundZero(_ place: Range<UInt64>, _ compare: AlignedBuffer) throws(ImageError) -> Bool {
         if writer.isHole(place) { return true }
         let byteCount = Int(place.upperBound - place.lowerBound)
-        guard pace.compares(next: byteCount), let start = try read(place, into: compare) else { return false }
-        let isZero = compare.isZero(start..<start + byteCount)
+        guard pace.compares(next: byteCount) else { return false }
+        let isZero = try read(place, into: compare).map { compare.isZero($0..<$0 + byteCount) } ?? false
         pace.note(byteCount, isAnythingEqual: isZero)
         return isZero
     }
