@@ -1,10 +1,13 @@
 """The ways in which a password reaches the program."""
 
+import os
+import re
 from pathlib import Path
 
 import pytest
 
 from support.program import Program
+from support.tracing import needs_strace
 
 
 @pytest.fixture(scope="module")
@@ -61,3 +64,19 @@ def test_a_password_from_the_environment_is_handed_to_no_program(holdfast: Progr
     secret.run("backup", "-r", tmp_path / "repository", "--stdin-command", "tr '\\0' '\\n' < /proc/self/environ").require(0)
     told = secret.run("restore", "-r", tmp_path / "repository", "latest", "-").require(0).output
     assert "OTHER=seen" in told and "horse" not in told and "HOLDFAST_PASSWORD" not in told
+
+
+@needs_strace
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="a single processor has no time for it")
+def test_another_thread_draws_the_memory_of_a_password(holdfast: Program, folder: Path, password_file: Path, tmp_path: Path) -> None:
+    log = tmp_path / "calls"
+    traced = holdfast.under("strace", "-f", "--seccomp-bpf", "--quiet=all", "-o", str(log), "-e", "trace=execve,madvise,munmap")
+    traced.run("snapshots", "-r", folder, "--password-file", password_file).require(0)
+    calls = log.read_text()
+    main = calls.split()[0]
+    [(thread, place)] = re.findall(r"^(\d+) +madvise\((0x\w+), 268435456, (?:MADV_POPULATE_WRITE|0x17)", calls, re.MULTILINE)
+    assert thread != main
+    # It is done before the memory goes.
+    ends = [match.start() for match in re.finditer(rf"^{thread} .*(?:madvise resumed>\)|madvise\({place}.*\)) += 0$", calls, re.MULTILINE)]
+    [unmapped] = re.finditer(rf"^{main} +munmap\({place}, 268435456", calls, re.MULTILINE)
+    assert len(ends) == 1 and ends[0] < unmapped.start()
