@@ -74,7 +74,6 @@ struct HMACKey: Sendable {
         return nil
         #endif
     }
-
 }
 
 #if canImport(CIPSecMB)

@@ -15,7 +15,7 @@ struct HeldEntriesTests {
         found.passOver(4)
         let differences = [230_500..<240_000, 200_010..<200_020, 30_001..<90_000, 5000..<5001, 3000..<3001]
         #expect(found.written(differences) == [3000..<8092, 30_001..<90_000, 196_508..<200_604, 230_500..<240_000])
-        #expect(found.held == [0] && found.heldCount == 1)
+        #expect(found.held == [0])
         #expect(found.answers == [0: .held, 1: .replaced, 2: .uncompared, 3: .replaced, 4: .uncompared])
     }
 

@@ -16,7 +16,6 @@ struct HeldEntries {
 
     /// Of data entries, by number. Of others nothing is known.
     private(set) var answers: [Int: Answer] = [:]
-    private(set) var heldCount = 0
     /// Where the band buffer has bytes of the target, or what is to replace them: in order, none beside another.
     private var ranges: [Range<Int>] = []
     /// How far into a block of the target the first byte of the band lies.
@@ -29,10 +28,7 @@ struct HeldEntries {
 
     init(distance: Int) { self.distance = distance }
 
-    mutating func hold(_ number: Int) {
-        answers[number] = .held
-        heldCount += 1
-    }
+    mutating func hold(_ number: Int) { answers[number] = .held }
 
     /// Numbers of those that are held.
     var held: Set<Int> { Set(answers.lazy.filter { $0.value == .held }.map(\.key)) }
@@ -96,8 +92,8 @@ extension RestoreRun {
                 return
             }
             let place = step.imageOffset + UInt64(group.start - step.bandRange.lowerBound)
-            let heldCount = found.heldCount
-            defer { target.pace.note(group.byteCount, isAnythingEqual: found.heldCount > heldCount) }
+            var isAnythingEqual = false
+            defer { target.pace.note(group.byteCount, isAnythingEqual: isAnythingEqual) }
             guard let start = try imaging({ () throws(ImageError) in try target.read(place..<place + UInt64(group.byteCount), into: buffers.compare) }) else { return }
             var position = group.start
             for number in group.entries {
@@ -106,6 +102,7 @@ extension RestoreRun {
                 let bytes = unsafe UnsafeRawBufferPointer(start: buffers.compare.base + start + range.lowerBound - group.start, count: range.count)
                 guard unsafe member.fingerprint(bytes) != map.entries[number].fingerprint else {
                     found.hold(number)
+                    isAnythingEqual = true
                     continue
                 }
                 let known = found.blocks(around: range).clamped(to: group.start..<group.start + group.byteCount)
