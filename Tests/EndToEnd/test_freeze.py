@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from support.devices import loop_device, mounted, run
+from support.devices import loop_device, mounted, run, unmount
 from support.file_systems import churn, tree_of
 from support.freezing import freeze, guardians, is_written, thaw, volume, wait_for, wait_until_frozen, writer
 from support.images import MIB, make_image
@@ -302,7 +302,7 @@ def test_a_file_system_on_two_devices_is_frozen_on_both(repository: Repository, 
     for device in devices:
         repository.run("restore", f"latest::{device}", tmp_path / f"back-{device.name}").require(0)
     expected = (folder / "letters").read_bytes()
-    run("umount", folder)
+    unmount(folder)
     for device in devices:
         run("dd", f"if={tmp_path}/back-{device.name}", f"of={device}", "bs=1M")
     run("btrfs", "check", "--readonly", devices[0])

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from support.devices import run
+from support.devices import run, unmount
 from support.file_systems import XFSFileSystem, attached, churn, commit, copy, xfs
 from support.images import KIB, MIB, overwrite, random_bytes
 from support.inspector import UNIT, Volume, attempt, blocks_of, decode, inspect, overwrite_free
@@ -86,7 +86,7 @@ def is_recovered(image: Path, work: Path) -> bool:
     work.mkdir(exist_ok=True)
     if subprocess.run(["mount", "-t", "xfs", "-o", "loop,nouuid", image, work], capture_output=True).returncode != 0:
         return False
-    run("umount", work)
+    unmount(work)
     return True
 
 

@@ -1,5 +1,6 @@
 """Loop devices and mounts. Both are context managers, so that nothing stays behind."""
 
+import os
 import subprocess
 import time
 from collections.abc import Iterator
@@ -29,7 +30,25 @@ def mounted(source: object, folder: Path, *options: str) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        run("umount", folder)
+        unmount(folder)
+
+
+def unmount(folder: Path) -> None:
+    """Unmounts, and waits until no other process has it mounted: a mount namespace that another test makes meanwhile begins with a copy of all mounts, and until it
+    ends the file system is neither written out nor let go of."""
+    run("umount", folder)
+    deadline = time.monotonic() + 60
+    while holders := [process for process in Path("/proc").glob("[0-9]*") if holds_elsewhere(process, folder)]:
+        assert time.monotonic() < deadline, f"{folder} is still mounted for {holders}"
+        time.sleep(0.02)
+
+
+def holds_elsewhere(process: Path, folder: Path) -> bool:
+    """Whether a process has something mounted there, in another mount namespace than this one's."""
+    try:
+        return os.readlink(process / "ns/mnt") != os.readlink("/proc/self/ns/mnt") and f" {folder} " in (process / "mountinfo").read_text()
+    except OSError:
+        return False
 
 
 @contextmanager
