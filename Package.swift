@@ -44,8 +44,8 @@ let package = Package(
         // C libraries and system calls, one thin module each.
         .systemLibrary(name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
-        .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
         .systemLibrary(name: "CBlkid", pkgConfig: "blkid", providers: [.apt(["libblkid-dev"])]),
+        .target(name: "CXXHash", linkerSettings: [.linkedLibrary("xxhash")]),
         .target(name: "CLinux"),
         .target(name: "CInspectorSandbox"),
         .target(name: "CProgramStart"),

@@ -87,9 +87,9 @@ package final class MemberKeys: Sendable {
 
     private func keyedHash(_ bytes: UnsafeRawBufferPointer, _ key: HMACKey) -> Bytes.Digest {
         let hash = unsafe fingerprintSecret.withBytes { secret in
-            unsafe XXH3_128bits_withSecret(bytes.baseAddress, bytes.count, secret.baseAddress!, secret.count)
+            unsafe holdfast_xxh3_128_with_secret(bytes.baseAddress, bytes.count, secret.baseAddress!, secret.count)
         }
-        var message = (hash.low64.littleEndian, hash.high64.littleEndian, UInt64(bytes.count).littleEndian)
+        var message = (hash.low.littleEndian, hash.high.littleEndian, UInt64(bytes.count).littleEndian)
         return unsafe withUnsafeBytes(of: &message) { unsafe key.code(ofShort: $0) }
     }
 }

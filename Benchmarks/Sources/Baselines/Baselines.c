@@ -4,6 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
+#if defined(__x86_64__)
+// The widest instructions that the processor knows.
+#include <xxh_x86dispatch.h>
+#endif
 #include <zstd.h>
 
 static size_t smaller(size_t left, size_t right) { return left < right ? left : right; }
