@@ -1,5 +1,6 @@
 """Loop devices and mounts. Both are context managers, so that nothing stays behind."""
 
+import errno
 import os
 import subprocess
 import time
@@ -34,21 +35,41 @@ def mounted(source: object, folder: Path, *options: str) -> Iterator[Path]:
 
 
 def unmount(folder: Path) -> None:
-    """Unmounts, and waits until no other process has it mounted: a mount namespace that another test makes meanwhile begins with a copy of all mounts, and until it
-    ends the file system is neither written out nor let go of."""
+    """Unmounts, and waits until the kernel has let go of the device: a mount namespace that another test makes meanwhile begins with a copy of all mounts, and until it
+    has gone the file system is neither written out nor free to be mounted another way."""
+    source = [source for place, source in mounts() if place == str(folder)][-1]
+    backing = backing_file(source)
     run("umount", folder)
     deadline = time.monotonic() + 60
-    while holders := [process for process in Path("/proc").glob("[0-9]*") if holds_elsewhere(process, folder)]:
-        assert time.monotonic() < deadline, f"{folder} is still mounted for {holders}"
+    while backing_file(source) == backing if backing else is_held(source):
+        assert time.monotonic() < deadline, f"{source} is still held, though {folder} is unmounted"
         time.sleep(0.02)
 
 
-def holds_elsewhere(process: Path, folder: Path) -> bool:
-    """Whether a process has something mounted there, in another mount namespace than this one's."""
+def mounts() -> list[tuple[str, str]]:
+    """Places and sources of what is mounted in this process's namespace."""
+    lines = [line.split(" - ") for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    return [(left.split()[4], right.split()[1]) for left, right in lines]
+
+
+def backing_file(source: str) -> str:
+    """Of a loop device that goes with its last user: what belongs to it until then. Empty for all else."""
+    loop = Path("/sys/block") / Path(source).name / "loop"
     try:
-        return os.readlink(process / "ns/mnt") != os.readlink("/proc/self/ns/mnt") and f" {folder} " in (process / "mountinfo").read_text()
+        return (loop / "backing_file").read_text() if (loop / "autoclear").read_text().strip() == "1" else ""
     except OSError:
+        return ""
+
+
+def is_held(source: str) -> bool:
+    """Whether a file system holds a device that is mounted nowhere here."""
+    if not source.startswith("/dev/") or any(other == source for _, other in mounts()):
         return False
+    try:
+        os.close(os.open(source, os.O_RDONLY | os.O_EXCL))
+    except OSError as error:
+        return error.errno == errno.EBUSY
+    return False
 
 
 @contextmanager
