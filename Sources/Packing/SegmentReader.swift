@@ -126,11 +126,16 @@ package final class SegmentReader: Sendable {
             return wanted.map(\.number)
         }
         let bytes = unsafe segment.bytes
-        let ranges = wanted.map { Int($0.location.offset)..<$0.location.end }
+        // A chunk that is referred to in several parts stands there as often, and is verified once.
+        var ranges: [Range<Int>] = []
+        ranges.reserveCapacity(wanted.count)
+        for (_, location) in wanted where ranges.last?.lowerBound != Int(location.offset) { ranges.append(Int(location.offset)..<location.end) }
         let ids = unsafe sealer.member.chunkIDs(kind, ranges, in: bytes)
         var rest: [Int] = []
-        for ((number, _), (range, id)) in zip(wanted, zip(ranges, ids)) {
-            if id == chunks[number] { unsafe body(number, UnsafeRawBufferPointer(rebasing: bytes[range])) } else { rest.append(number) }
+        var place = 0
+        for (number, location) in wanted {
+            if ranges[place].lowerBound != Int(location.offset) { place += 1 }
+            if ids[place] == chunks[number] { unsafe body(number, UnsafeRawBufferPointer(rebasing: bytes[ranges[place]])) } else { rest.append(number) }
         }
         return rest
     }

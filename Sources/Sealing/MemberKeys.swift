@@ -17,6 +17,8 @@ package final class MemberKeys: Sendable {
     private let segmentDigestKey: HMACKey
     private let saltKey: HMACKey
     private let fingerprintSecret: SecretBytes
+    private let blockSecret: SecretBytes
+    private let blocksTagKey: HMACKey
 
     package static let fingerprintSecretByteCount = 192
     package static let gearTableByteCount = 2048
@@ -36,6 +38,8 @@ package final class MemberKeys: Sendable {
         segmentInputKey = Sodium.memberSubkey(8, of: memberSecret)
         saltKey = hmacKey(9)
         segmentDigestKey = hmacKey(10)
+        blockSecret = Sodium.deterministicBytes(MemberKeys.fingerprintSecretByteCount, seed: Sodium.memberSubkey(11, of: memberSecret))
+        blocksTagKey = hmacKey(12)
     }
 
     /// The 2048 bytes that the chunker reads as 256 little-endian words.
@@ -59,6 +63,19 @@ package final class MemberKeys: Sendable {
     package func fingerprint(_ bytes: UnsafeRawBufferPointer) -> Fingerprint {
         let code = unsafe keyedHash(bytes, fingerprintKey)
         return Fingerprint(low: code.words.0, high: code.words.1)
+    }
+
+    /// 8 bytes that tell whether a block is the one that was backed up; for files of this machine.
+    package func blockFingerprint(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
+        unsafe blockSecret.withBytes { secret in
+            unsafe holdfast_xxh3_64_with_secret(bytes.baseAddress, bytes.count, secret.baseAddress!, secret.count)
+        }
+    }
+
+    /// Authenticates a record of block fingerprints.
+    package func blocksTag(_ record: UnsafeRawBufferPointer) -> RandomID {
+        let code = unsafe blocksTagKey.code(of: record)
+        return RandomID(code)
     }
 
     /// Lets a sealed segment be checked without its key.

@@ -64,7 +64,11 @@ final class BackupRun {
             buffers: Pool((0..<threadCount + 2).map { _ in AlignedBuffer(byteCapacity: FormatLimits.bandByteCount) }),
             limit: options.readLimit.map { RateLimit(bytesPerSecond: max(1, $0)) }, progress: progress, cancellation: cancellation,
             member: repository.sealer.member, counters: counters, makeMatcher: makeMatcher)
-        let images = ImageBackup(volumes: volumes, options: options, averageChunkByteCount: parameters.averageByteCount)
+        let blockCaches = repository.environment.cacheFolder.map {
+            BlockCacheFolder(path: "\($0)/\(repository.id.hexadecimal)/blocks", host: host, member: repository.sealer.member)
+        }
+        blockCaches?.removeOld(now: repository.environment.now())
+        let images = ImageBackup(volumes: volumes, options: options, averageChunkByteCount: parameters.averageByteCount, blockCaches: blockCaches)
         let predecessors = try sources.map { source throws(RepositoryError) in
             let (predecessor, warning) = try Predecessor.of(source, in: known, host: host, options.parent)
             if let warning { warnings.append(warning) }

@@ -28,6 +28,8 @@ final class BandWorker: @unchecked Sendable {
     private let counters: BackupCounters
     private let progress: ProgressCounters
     private let matcher: ParentMatcher
+    /// Of the band that is processed, and of what the parent has there.
+    private var (blocks, formerBlocks) = (BandBlocks(), BandBlocks())
 
     init(
         _ session: WriteSession, sealer: DocumentSealer, table: GearTable, parameters: ChunkerParameters, level: Int?,
@@ -46,37 +48,127 @@ final class BandWorker: @unchecked Sendable {
     /// Stores the open segment.
     func flush() throws(RepositoryError) { try packing { () throws(PackingError) in try builder.flush() } }
 
-    /// - Parameter parent: entries of the parent's band; none if there is no parent, or its fingerprints are not believed.
-    func process(_ job: BandJob, parent: [MapEntry]) throws(RepositoryError) -> BandOutcome {
+    /// - Parameters:
+    ///   - parent: nothing if there is no parent, or its fingerprints are not believed.
+    ///   - blocks: where fingerprints of the parent's blocks may be, and those of this band go.
+    func process(_ job: BandJob, parent: ParentBand, blocks: BlockCache?) throws(RepositoryError) -> BandOutcome {
+        let hasFormer = if let blocks, let map = parent.map { blocks.load(job.band, map, into: &formerBlocks) } else { false }
         let entries = try packing { () throws(PackingError) -> [MapEntry] in
             try job.buffer.withBytes(byteCount: job.byteCount) { bytes throws(PackingError) -> [MapEntry] in
                 try unsafe bytes.withUnsafeBufferPointer { buffer throws(PackingError) -> [MapEntry] in
-                    try unsafe makeEntries(of: bytes, UnsafeRawBufferPointer(buffer), job, parent)
+                    let raw = UnsafeRawBufferPointer(buffer)
+                    let cutter = BandCutter(bytes, table: table, parameters: parameters)
+                    if blocks != nil { unsafe noteBlocks(job, raw, cutter.zeroBlocks, hasFormer: hasFormer) }
+                    let kept = unsafe try keep(parent.entries, raw, job, hasFormer: hasFormer)
+                    return try unsafe makeEntries(of: bytes, raw, cutter, job, kept)
                 }
             }
         }
-        return BandOutcome(entries, member, counters)
+        let outcome = BandOutcome(entries, member, counters)
+        if let blocks, case .map(_, let id) = outcome { blocks.store(&self.blocks, job.band, id) }
+        return outcome
     }
 
-    /// `raw` is the memory of `bytes`.
+    /// Fingerprints of all blocks of which the new map will say what the buffer holds, and the former ones of those that are taken from the parent unseen. One that is partly
+    /// the one and partly the other is known if the buffer holds what the parent has: then it makes no difference.
+    private func noteBlocks(_ job: BandJob, _ raw: UnsafeRawBufferPointer, _ zeroBlocks: ZeroBlocks, hasFormer: Bool) {
+        blocks.clear()
+        func fingerprint(_ block: Int) -> UInt64 {
+            let start = block * BandBlocks.blockByteCount
+            let end = min(start + BandBlocks.blockByteCount, job.byteCount)
+            return unsafe member.blockFingerprint(UnsafeRawBufferPointer(rebasing: raw[start..<end]))
+        }
+        func compute(_ range: Range<Int>) {
+            for block in BandBlocks.blocks(within: range, byteCount: job.byteCount) where !zeroBlocks[block] { blocks[block] = fingerprint(block) }
+        }
+        func take(_ range: Range<Int>) {
+            guard hasFormer else { return }
+            for block in BandBlocks.blocks(within: range, byteCount: job.byteCount) { blocks[block] = formerBlocks[block] }
+        }
+        func compare(at position: Int) {
+            let block = position / BandBlocks.blockByteCount
+            guard hasFormer, position < job.byteCount, position % BandBlocks.blockByteCount != 0, fingerprint(block) == formerBlocks[block] else { return }
+            blocks[block] = formerBlocks[block]
+        }
+        var position = job.scan?.position ?? 0
+        take(0..<position)
+        compare(at: position)
+        for gap in job.gaps {
+            compute(position..<max(position, gap.range.lowerBound))
+            if gap.entries.contains(where: { $0.kind == .data }) { take(gap.range) }
+            compare(at: gap.range.lowerBound)
+            compare(at: gap.range.upperBound)
+            position = gap.range.upperBound
+        }
+        compute(position..<job.byteCount)
+    }
+
+    /// What of the parent's entries stands for these bytes, in order: whole entries whose chunk is there or could be stored, and parts of those of which a part has changed.
+    private func keep(
+        _ parent: [MapEntry], _ raw: UnsafeRawBufferPointer, _ job: BandJob, hasFormer: Bool
+    ) throws(PackingError) -> [PlacedEntry] {
+        var kept = KeptEntries()
+        var gaps = job.gaps[...]
+        let start = job.scan?.position ?? 0
+        var position = 0
+        for entry in parent {
+            let range = position..<position + Int(entry.byteCount)
+            position = range.upperBound
+            guard range.upperBound <= job.byteCount else { break }
+            guard entry.kind == .data, range.lowerBound >= start else { continue }
+            while let gap = gaps.first, gap.range.upperBound <= range.lowerBound { gaps.removeFirst() }
+            if let gap = gaps.first, gap.range.lowerBound < range.upperBound { continue }
+            let bytes = unsafe UnsafeRawBufferPointer(rebasing: raw[range])
+            switch unsafe matcher.compare(entry, bytes) {
+            case .same(let chunkByteCount):
+                if range.count < chunkByteCount { kept.weigh(entry.chunk, byteCount: chunkByteCount) }
+                kept.append(entry, at: range.lowerBound)
+            case .missing:
+                if unsafe try storeAgain(entry, bytes, job.band, range.lowerBound) { kept.append(entry, at: range.lowerBound) }
+            case .different:
+                guard hasFormer, !matcher.isRefuted, let chunkByteCount = matcher.chunkByteCount(of: entry) else { continue }
+                kept.weigh(entry.chunk, byteCount: chunkByteCount)
+                for part in unchangedParts(of: range) {
+                    var reference = entry
+                    reference.byteCount = UInt32(part.count)
+                    reference.chunkOffset += UInt32(part.lowerBound - range.lowerBound)
+                    unsafe reference.fingerprint = member.fingerprint(UnsafeRawBufferPointer(rebasing: raw[part]))
+                    kept.append(reference, at: part.lowerBound)
+                }
+            }
+        }
+        kept.dropRemnants(beside: (job.scan?.entries ?? []) + job.gaps.flatMap(\.entries))
+        return kept.entries
+    }
+
+    /// Runs of blocks within the range of an entry that are what they were. None if all seem to be: the entry's own fingerprint says that something has changed.
+    private func unchangedParts(of range: Range<Int>) -> [Range<Int>] {
+        var parts: [Range<Int>] = []
+        for block in range.lowerBound / BandBlocks.blockByteCount..<(range.upperBound + BandBlocks.blockByteCount - 1) / BandBlocks.blockByteCount {
+            guard blocks[block] != 0, blocks[block] == formerBlocks[block] else { continue }
+            let start = block * BandBlocks.blockByteCount
+            let part = (start..<start + BandBlocks.blockByteCount).clamped(to: range)
+            if let last = parts.last, last.upperBound == part.lowerBound {
+                parts[parts.count - 1] = last.lowerBound..<part.upperBound
+            } else {
+                parts.append(part)
+            }
+        }
+        parts.removeAll { $0.count < KeptEntries.partByteCountMin || $0 == range }
+        return parts
+    }
+
+    /// Cuts what is not kept. `raw` is the memory of `bytes`.
     private func makeEntries(
-        of bytes: Span<UInt8>, _ raw: UnsafeRawBufferPointer, _ job: BandJob, _ parent: [MapEntry]
+        of bytes: Span<UInt8>, _ raw: UnsafeRawBufferPointer, _ cutter: BandCutter, _ job: BandJob, _ kept: [PlacedEntry]
     ) throws(PackingError) -> [MapEntry] {
-        let cutter = BandCutter(bytes, table: table, parameters: parameters)
         var entries = job.scan?.entries ?? []
-        var parentPosition = ParentPosition(parent)
         var position = job.scan?.position ?? 0
         var cut: [(entry: Int, range: Range<Int>)] = []
-        for gap in job.gaps + [BandGap(range: job.byteCount..<job.byteCount, entries: [])] {
-            let limit = gap.range.lowerBound
+        var (kept, gaps) = (kept[...], job.gaps[...])
+        while true {
+            let limit = min(kept.first?.position ?? job.byteCount, gaps.first?.range.lowerBound ?? job.byteCount)
             while position < limit {
-                if let entry = parentPosition.entry(at: position, to: limit),
-                    unsafe try reuse(entry, raw, position, job.band)
-                {
-                    entries.append(entry)
-                    position += Int(entry.byteCount)
-                    continue
-                }
                 let piece = cutter.nextPiece(in: bytes, at: position, to: limit)
                 switch piece {
                 case .zero(let range): BandWorker.append(MapEntry(kind: .zero, byteCount: UInt32(range.count)), to: &entries)
@@ -87,23 +179,20 @@ final class BandWorker: @unchecked Sendable {
                 }
                 position = piece.range.upperBound
             }
-            for entry in gap.entries { BandWorker.append(entry, to: &entries) }
-            position = gap.range.upperBound
+            if let next = kept.first, next.position == position {
+                entries.append(next.entry)
+                position += Int(next.entry.byteCount)
+                kept.removeFirst()
+            } else if let gap = gaps.first {
+                for entry in gap.entries { BandWorker.append(entry, to: &entries) }
+                position = gap.range.upperBound
+                gaps.removeFirst()
+            } else {
+                break
+            }
         }
         unsafe try storeCut(&cut, &entries, raw, job.band)
         return entries
-    }
-
-    /// Whether the parent's entry stands for these bytes, and its chunk is there or could be stored.
-    private func reuse(
-        _ entry: MapEntry, _ raw: UnsafeRawBufferPointer, _ position: Int, _ band: UInt64
-    ) throws(PackingError) -> Bool {
-        let bytes = unsafe UnsafeRawBufferPointer(rebasing: raw[position..<position + Int(entry.byteCount)])
-        return switch unsafe matcher.compare(entry, bytes) {
-        case .same: true
-        case .different: false
-        case .missing: unsafe try storeAgain(entry, bytes, band, position)
-        }
     }
 
     /// The parent's chunk has no counting location: stores it again, if these bytes are all of it.

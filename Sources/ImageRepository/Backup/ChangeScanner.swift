@@ -4,8 +4,7 @@ import RepositoryFormat
 
 /// What of a band need not be looked at, because a change map says that it is the parent's.
 struct BandTakeover {
-    /// All of the parent's entries of the band.
-    var parent: [MapEntry]
+    var parent: ParentBand
     /// Ranges that are the parent's, with its entries; in order.
     var taken: [BandGap] = []
     /// The rest of the band, in order.
@@ -80,9 +79,9 @@ final class ChangeScanner {
     ///   - extent: what the source is known to hold at a place in the volume, and up to where.
     /// - Throws: `.invalid` if what was audited is not what the parent has; then `changes` says where.
     func takeover(_ band: UInt64, bandStart: UInt64, byteCount: Int, extent: KnownExtent) throws(RepositoryError) -> BandTakeover {
-        var takeover = BandTakeover(parent: parent.entries(band))
+        var takeover = BandTakeover(parent: parent.band(band))
         var position = 0
-        for entry in takeover.parent {
+        for entry in takeover.parent.entries {
             let end = position + Int(entry.byteCount)
             guard end <= byteCount else { break }
             if try stands(entry, bandStart + UInt64(position)..<bandStart + UInt64(end), extent) {

@@ -19,6 +19,8 @@ struct ImageBackup {
     let volumes: VolumeBackup
     let options: BackupOptions
     let averageChunkByteCount: Int
+    /// Nil where nothing is kept on this machine.
+    let blockCaches: BlockCacheFolder?
 
     /// Reads a source. A change map that is found wrong while that is done is given up, and all of the image is read.
     func run(_ source: BackupSource, _ predecessor: Predecessor?, _ content: inout BackupContent) throws(RepositoryError) {
@@ -59,14 +61,15 @@ struct ImageBackup {
         var whole = FeedReport()
         let layout = source.layout ?? .whole(byteCount: source.byteCount ?? 0)
         var records: [VolumeRecord] = []
-        for volume in layout.volumes {
+        for (number, volume) in layout.volumes.enumerated() {
             let old = pairing?.predecessor(of: volume, in: layout)
             let maps = old.flatMap { record in predecessor.map { ParentMaps(volumes.session.mapReader, record, of: $0.snapshot) } }
             // A map is of places in the image, so it says nothing of a volume that stands elsewhere.
             let isInPlace = old?.placements == [.init(offset: volume.range.lowerBound, byteCount: volume.range.upperBound - volume.range.lowerBound)]
             let part = VolumeSource(source, volume, isInPlace ? changes : nil)
-            let (root, report) = try volumes.run(part, parent: maps)
-            if let warning = maps?.warning, !content.warnings.contains(warning) { content.warnings.append(warning) }
+            let (blocks, problem) = blockCaches?.open(image: source.identity.imageName, volume: number) ?? (nil, nil)
+            let (root, report) = try volumes.run(part, parent: maps, blocks: blocks)
+            for warning in [maps?.warning, problem ?? blocks?.warning].compactMap(\.self) where !content.warnings.contains(warning) { content.warnings.append(warning) }
             records.append(
                 VolumeRecord(
                     kind: volume.kind, partition: volume.partition, placements: [.init(offset: volume.range.lowerBound, byteCount: report.byteCount)],

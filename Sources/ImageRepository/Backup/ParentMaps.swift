@@ -3,6 +3,13 @@ import Packing
 import RepositoryFormat
 import Synchronization
 
+/// What the parent has of a band.
+struct ParentBand: Sendable {
+    var entries: [MapEntry] = []
+    /// The band map; nil if one kind says everything, or nothing is known.
+    var map: ChunkID?
+}
+
 /// The parent's band maps, which predict what is unchanged. Safe to use from several threads.
 ///
 /// A parent that cannot be read is no reason to fail: it is given up with one warning.
@@ -16,14 +23,15 @@ final class ParentMaps: Sendable {
         self.snapshot = snapshot
     }
 
-    /// Entries of the parent's band; none beyond its end, or once it could not be read.
-    func entries(_ band: UInt64) -> [MapEntry] {
-        guard band < reader.geometry.bandCount, warning == nil else { return [] }
+    /// The parent's band; nothing beyond its end, or once it could not be read.
+    func band(_ band: UInt64) -> ParentBand {
+        guard band < reader.geometry.bandCount, warning == nil else { return ParentBand() }
         do throws(RepositoryError) {
-            return try reader.bandMap(band).entries
+            let slot = try reader.run(at: band).slot
+            return ParentBand(entries: try reader.bandMap(band, slot).entries, map: slot.kind == .map ? slot.id : nil)
         } catch {
             failure.withLock { if $0 == nil { $0 = "the maps of parent \(snapshot) cannot be read, so everything is compared by content (\(error.reason))" } }
-            return []
+            return ParentBand()
         }
     }
 

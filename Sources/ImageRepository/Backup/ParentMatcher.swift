@@ -6,8 +6,8 @@ import Synchronization
 /// Decides whether an entry of the parent can stand for the bytes at its place. Each thread has one of its own.
 final class ParentMatcher {
     enum Answer {
-        /// The bytes are the entry's, and its chunk is there.
-        case same
+        /// The bytes are the entry's, and its chunk, of that many bytes, is there.
+        case same(chunkByteCount: Int)
         case different
         /// The fingerprint is the entry's, but its chunk has no counting location: it must be stored again.
         case missing
@@ -34,15 +34,18 @@ final class ParentMatcher {
         guard let chunkByteCount = claims.byteCount(entry.chunk) else { return .missing }
         guard UInt64(entry.chunkOffset) + UInt64(entry.byteCount) <= UInt64(chunkByteCount) else { return .different }
         // A reference to a part of a chunk cannot be verified by these bytes alone.
-        guard chunkByteCount == entry.byteCount, isToBeVerified() else { return .same }
-        if unsafe member.chunkID(.data, bytes) == entry.chunk { return .same }
+        guard chunkByteCount == entry.byteCount, isToBeVerified() else { return .same(chunkByteCount: Int(chunkByteCount)) }
+        if unsafe member.chunkID(.data, bytes) == entry.chunk { return .same(chunkByteCount: Int(chunkByteCount)) }
         counters.isFingerprintRefuted.store(true, ordering: .relaxed)
         return .different
     }
 
     /// Whether the entry's chunk is in the repository, so that a snapshot may name it.
-    func isThere(_ entry: MapEntry) -> Bool {
-        claims.byteCount(entry.chunk).map { UInt64(entry.chunkOffset) + UInt64(entry.byteCount) <= UInt64($0) } ?? false
+    func isThere(_ entry: MapEntry) -> Bool { chunkByteCount(of: entry) != nil }
+
+    /// The byte count of the entry's chunk, if that is in the repository and the entry lies within it.
+    func chunkByteCount(of entry: MapEntry) -> Int? {
+        claims.byteCount(entry.chunk).flatMap { UInt64(entry.chunkOffset) + UInt64(entry.byteCount) <= UInt64($0) ? Int($0) : nil }
     }
 
     /// Whether a fingerprint was wrong, so that none is believed.

@@ -88,7 +88,7 @@ final class Scout: @unchecked Sendable {
         var position = 0
         for number in group.entries {
             let bytes = unsafe UnsafeRawBufferPointer(start: buffer.base + position, count: Int(parent[number].byteCount))
-            guard unsafe matcher.compare(parent[number], bytes) == .same else { return number - group.entries.lowerBound }
+            guard case .same = unsafe matcher.compare(parent[number], bytes) else { return number - group.entries.lowerBound }
             position += bytes.count
         }
         return group.entries.count

@@ -8,8 +8,7 @@ struct UnchangedScan {
     /// Of the parent; they cover the band up to `position`.
     var entries: [MapEntry] = []
     var position = 0
-    /// All of the parent's entries of the band.
-    var parent: [MapEntry]
+    var parent: ParentBand
 }
 
 /// Recognises unchanged bands while they are read: each piece is compared while it is in the processor's cache, and goes nowhere else.
@@ -46,15 +45,15 @@ final class UnchangedScanner {
         _ band: UInt64, start: UInt64, byteCount: Int, uniform: UniformRange,
         recognised: (_ byteCount: Int, _ readByteCount: Int) -> Void
     ) throws(RepositoryError) -> UnchangedScan {
-        var scan = UnchangedScan(parent: parent.entries(band))
-        let steps = try plan(scan.parent, start, byteCount, uniform)
+        var scan = UnchangedScan(parent: parent.band(band))
+        let steps = try plan(scan.parent.entries, start, byteCount, uniform)
         let groups = steps.compactMap { step in if case .data(let group) = step { group } else { nil } }
-        var matched = try compare(groups, scan.parent)[...]
+        var matched = try compare(groups, scan.parent.entries)[...]
         for step in steps {
             switch step {
             case .data(let group):
                 let count = matched.removeFirst()
-                let entries = scan.parent[group.entries.prefix(count)]
+                let entries = scan.parent.entries[group.entries.prefix(count)]
                 let matchedByteCount = entries.reduce(0) { $0 + Int($1.byteCount) }
                 scan.entries += entries
                 scan.position += matchedByteCount

@@ -42,7 +42,9 @@ struct VolumeBackup {
     let makeMatcher: @Sendable () -> ParentMatcher
 
     /// Stores everything and returns the map root. All threads have ended when it returns or throws.
-    func run(_ source: VolumeSource, parent: ParentMaps?) throws(RepositoryError) -> (root: MapSlot, report: FeedReport) {
+    ///
+    /// - Parameter blocks: of the volume, as far as this machine knows it.
+    func run(_ source: VolumeSource, parent: ParentMaps?, blocks: BlockCache?) throws(RepositoryError) -> (root: MapSlot, report: FeedReport) {
         let sink = BandSink(
             buffers: buffers, jobs: BoundedQueue(limit: 2), outcomes: OrderedOutcomes())
         let feeder = BandFeeder(sink: sink, limit: limit, progress: progress, cancellation: cancellation)
@@ -65,7 +67,7 @@ struct VolumeBackup {
                 sink.jobs.close()
             }
         } catch { throw .noThread(reason: "\(error)") }
-        let working = startWorkers(sink, parent)
+        let working = startWorkers(sink, parent, blocks)
         var tree = MapTreeBuilder()
         do throws(RepositoryError) {
             try collect(sink, &tree)
@@ -92,7 +94,7 @@ struct VolumeBackup {
     }
 
     /// Starts as many as there is room for; without any the backup has failed. The last one to end, which is after the reader has, closes the outcomes.
-    private func startWorkers(_ sink: BandSink, _ parent: ParentMaps?) -> [WorkerThread] {
+    private func startWorkers(_ sink: BandSink, _ parent: ParentMaps?, _ blocks: BlockCache?) -> [WorkerThread] {
         let running = Monitor(0)
         let leave: @Sendable () -> Void = {
             let isLast = running.withLock { count in
@@ -108,7 +110,7 @@ struct VolumeBackup {
                 running.withLock { $0 += 1 }
                 threads.append(
                     try WorkerThread("band worker") {
-                        VolumeBackup.work(worker, sink, parent)
+                        VolumeBackup.work(worker, sink, parent, blocks)
                         leave()
                     })
             }
@@ -122,11 +124,12 @@ struct VolumeBackup {
         return threads
     }
 
-    private static func work(_ worker: BandWorker, _ sink: BandSink, _ parent: ParentMaps?) {
+    private static func work(_ worker: BandWorker, _ sink: BandSink, _ parent: ParentMaps?, _ blocks: BlockCache?) {
         while let job = sink.jobs.take() {
             if sink.failure.value == nil {
                 do throws(RepositoryError) {
-                    sink.outcomes.put(try worker.process(job, parent: job.scan?.parent ?? parent?.entries(job.band) ?? []), at: job.band)
+                    let known = job.scan?.parent ?? parent?.band(job.band) ?? ParentBand()
+                    sink.outcomes.put(try worker.process(job, parent: known, blocks: blocks), at: job.band)
                 } catch { sink.fail(error) }
             }
             sink.buffers.giveBack(job.buffer)

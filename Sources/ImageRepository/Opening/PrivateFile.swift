@@ -60,7 +60,7 @@ enum PrivateFile {
         return try body()
     }
 
-    private static func makeFolders(above path: String) throws(RepositoryError) {
+    static func makeFolders(above path: String) throws(RepositoryError) {
         var end = path.index(after: path.startIndex)
         while let slash = path[end...].firstIndex(of: "/") {
             let folder = String(path[..<slash])

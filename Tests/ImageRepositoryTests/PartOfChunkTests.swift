@@ -1,0 +1,267 @@
+import Bytes
+import DiskImages
+import Foundation
+import ImageFixtures
+@testable import ImageRepository
+import Packing
+import RepositoryFixtures
+import RepositoryFormat
+import Storage
+import Testing
+import TestSupport
+
+/// References to parts of chunks, by the fingerprints of blocks that a machine keeps in its cache.
+struct PartOfChunkTests {
+    private static let block = 4096
+    private static let band = 16 << 20
+    /// What a changed block costs: pieces of chunks at its edges that are too small to be referred to come with it.
+    private static let isBlock = block..<block + 2 * KeptEntries.partByteCountMin
+
+    private let cache = TemporaryFolder()
+    private let storage = MemoryStorage()
+    private let fixture: RepositoryFixture
+
+    init() throws {
+        let first = try RepositoryFixture(storage)
+        fixture = try RepositoryFixture(opening: storage, like: first, environment: Self.environment(cache.path))
+    }
+
+    private static func environment(_ cacheFolder: String?) -> ClientEnvironment {
+        var environment = RepositoryFixture.environment()
+        environment.cacheFolder = cacheFolder
+        return environment
+    }
+
+    private var blockFolder: String { "\(cache.path)/\(fixture.repository.id.hexadecimal)/blocks" }
+
+    /// The file with the fingerprints of the only volume.
+    private func blockFile() throws -> String {
+        let names = try FileManager.default.contentsOfDirectory(atPath: blockFolder)
+        return "\(blockFolder)/\(try #require(names.count == 1 ? names.first : nil))"
+    }
+
+    private func change(_ bytes: [UInt8], blocks: [Int], seed: UInt64) -> [UInt8] {
+        var changed = bytes
+        for (number, block) in blocks.enumerated() {
+            let range = block * Self.block..<min((block + 1) * Self.block, bytes.count)
+            changed.replaceSubrange(range, with: TestImages.random(byteCount: range.count, seed: seed &* 1000 &+ UInt64(number)))
+        }
+        return changed
+    }
+
+    /// The entries of the only volume, with their bands.
+    private func entries(_ snapshot: Snapshot) throws -> [[MapEntry]] {
+        let volume = snapshot.manifest.images[0].volumes[0]
+        let reader = MapTreeReader(fixture.repository.segmentReader(try fixture.repository.loadIndex().index), root: volume.root, geometry: volume.geometry)
+        return try (0..<volume.geometry.bandCount).map { try reader.bandMap($0).entries }
+    }
+
+    private func newByteCount(_ report: BackupReport) -> Int { Int(report.snapshot.manifest.counters.newByteCount) }
+
+    @Test func `a changed block costs a block, and the rest of its chunk is referred to`() throws {
+        let bytes = TestImages.random(byteCount: 3 * Self.band, seed: 1)
+        _ = try fixture.backup(bytes)
+        let changed = change(bytes, blocks: [5000], seed: 2)
+        let report = try fixture.backup(changed)
+        #expect(Self.isBlock.contains(newByteCount(report)) && report.snapshot.manifest.counters.newChunkCount == 1)
+        #expect(try entries(report.snapshot)[1].contains { $0.chunkOffset > 0 })
+        #expect(try fixture.restore(report.snapshot) == changed)
+        // The parts are recognised as such, and can change themselves.
+        let again = try fixture.backup(changed)
+        #expect(newByteCount(again) == 0 && again.snapshot.manifest.images[0].volumes == report.snapshot.manifest.images[0].volumes)
+        let twice = change(changed, blocks: [4999, 5001], seed: 3)
+        let next = try fixture.backup(twice)
+        #expect(newByteCount(next) <= 3 * Self.block)
+        #expect(try fixture.restore(next.snapshot) == twice)
+        #expect(try fixture.check(.all).problems == [])
+    }
+
+    @Test func `without a cache, with rehashing and without a parent whole chunks are stored`() throws {
+        let bytes = TestImages.random(byteCount: 2 * Self.band, seed: 4)
+        _ = try fixture.backup(bytes)
+        let changed = change(bytes, blocks: [2000], seed: 5)
+        let other = try RepositoryFixture(opening: storage, like: fixture)
+        #expect(newByteCount(try other.backup(changed)) > 2 * Self.block)
+        var options = BackupOptions()
+        options.rehashes = true
+        let rehashed = try fixture.backup(change(bytes, blocks: [1000], seed: 6), options: options)
+        #expect(newByteCount(rehashed) > 2 * Self.block)
+        #expect(try entries(rehashed.snapshot).joined().allSatisfy { $0.chunkOffset == 0 })
+    }
+
+    /// Every kind of change, read whole or by a map of changes, on one thread and several; each snapshot is what the source held, also when those before it are gone.
+    @Test(arguments: 0..<12) func `whatever changes, a snapshot is what the source held`(seed: UInt64) throws {
+        var generator = SeededGenerator(seed: seed)
+        var bytes = TestImages.mixed(byteCount: Int.random(in: 1...24_000_000, using: &generator), seed: seed)
+        var options = BackupOptions()
+        options.threadCount = Int(seed % 3) + 1
+        options.auditShare = 0.01
+        var snapshots: [(Snapshot, [UInt8])] = []
+        for generation in 0..<5 {
+            var ranges: [Range<Int>] = []
+            for _ in 0..<(generation == 0 ? 0 : Int.random(in: 0...60, using: &generator)) {
+                let start = Int.random(in: 0..<bytes.count, using: &generator)
+                let block = start / Self.block * Self.block
+                switch Int.random(in: 0..<8, using: &generator) {
+                case 0: ranges.append(start..<min(bytes.count, start + Int.random(in: 1...200_000, using: &generator)))
+                case 1: ranges.append(start..<start + 1)
+                default: ranges.append(block..<min(bytes.count, block + Self.block * Int.random(in: 1...3, using: &generator)))
+                }
+                let range = ranges[ranges.count - 1]
+                let isZeroed = Int.random(in: 0..<6, using: &generator) == 0
+                bytes.replaceSubrange(range, with: isZeroed ? [UInt8](repeating: 0, count: range.count) : generator.bytes(range.count))
+            }
+            let isTracked = generation > 0 && Bool.random(using: &generator)
+            let tracking = ChangedBlockTests.tracking(
+                isTracked ? ChangedBlockTests.map(bytes.count, data: Self.joined(ranges)) : nil, since: "\(generation)", generation: "\(generation + 1)")
+            let identity = SourceIdentity(kind: .file, imageName: "disk", path: "/images/disk")
+            let report = try fixture.repository.backup(
+                [BackupSource(CountedImageReader(bytes, reportsZeros: Bool.random(using: &generator)), identity: identity, tracking: tracking)], options: options,
+                progress: ProgressCounters(), cancellation: Cancellation())
+            #expect(report.warnings == [])
+            let isRestored = try fixture.restore(report.snapshot) == bytes
+            #expect(isRestored)
+            snapshots.append((report.snapshot, bytes))
+        }
+        let again = try fixture.backup(bytes)
+        #expect(newByteCount(again) == 0)
+        _ = try fixture.repository.mark(snapshots.dropLast().map(\.0), .forget)
+        for _ in 0..<2 { _ = try fixture.repository.prune(cancellation: Cancellation()) }
+        let last = try #require(snapshots.last)
+        let isRestored = try fixture.restore(last.0) == last.1
+        #expect(isRestored)
+        #expect(try fixture.check(.all).problems == [])
+    }
+
+    private static func joined(_ ranges: [Range<Int>]) -> [Range<Int>] {
+        ranges.sorted { $0.lowerBound < $1.lowerBound }.reduce(into: []) { joined, range in
+            if let last = joined.last, last.upperBound >= range.lowerBound {
+                joined[joined.count - 1] = last.lowerBound..<max(last.upperBound, range.upperBound)
+            } else {
+                joined.append(range)
+            }
+        }
+    }
+
+    @Test func `a chunk that is hardly used any more is let go of`() throws {
+        var bytes = TestImages.random(byteCount: Self.band, seed: 7)
+        _ = try fixture.backup(bytes)
+        var generator = SeededGenerator(seed: 8)
+        var stored = bytes.count
+        for generation in 0..<12 {
+            let blocks = (0..<800).map { _ in Int.random(in: 0..<4096, using: &generator) }
+            bytes = change(bytes, blocks: blocks, seed: UInt64(10 + generation))
+            let report = try fixture.backup(bytes)
+            stored += newByteCount(report)
+            let index = try fixture.repository.loadIndex().index
+            var used: [ChunkID: Int] = [:]
+            var untouched: Set<ChunkID> = []
+            var position = 0
+            for entry in try entries(report.snapshot)[0] {
+                // What lies before all changes is taken as it was.
+                if position < blocks.min()! * Self.block { untouched.insert(entry.chunk) }
+                used[entry.chunk, default: 0] += Int(entry.byteCount)
+                position += Int(entry.byteCount)
+            }
+            for (chunk, byteCount) in used where !untouched.contains(chunk) { #expect(try byteCount * 3 >= #require(index.location(chunk)).byteCount) }
+        }
+        // 800 draws hit some 730 different blocks: 35 MB in all, and what had to be stored again beside them.
+        #expect(stored < bytes.count + 12 * 730 * Self.block * 2)
+        #expect(try fixture.check(.all).problems == [])
+    }
+
+    @Test(arguments: ["map id", "tag", "padding", "fingerprint", "cut off", "empty", "another band's"]) func `a cache that is damaged costs space and nothing else`(damage: String) throws {
+        let bytes = TestImages.random(byteCount: 2 * Self.band, seed: 9)
+        _ = try fixture.backup(bytes)
+        let path = try blockFile()
+        var file = [UInt8](try Data(contentsOf: URL(filePath: path)))
+        #expect(file.count == 2 * BandBlocks.byteCount)
+        let block = 3000
+        switch damage {
+        case "map id": file[8] ^= 1
+        case "tag": file[47] ^= 0x80
+        case "padding": file[4000] = 1
+        case "fingerprint": file[4096 + 8 * block] ^= 1
+        case "cut off": file.removeLast(BandBlocks.byteCount + 1)
+        case "empty": file = []
+        default: file.replaceSubrange(0..<BandBlocks.byteCount, with: file[BandBlocks.byteCount...])
+        }
+        try Data(file).write(to: URL(filePath: path))
+        let changed = change(bytes, blocks: [block], seed: 11)
+        let report = try fixture.backup(changed)
+        #expect(newByteCount(report) > 2 * Self.block && report.warnings == [])
+        #expect(try fixture.restore(report.snapshot) == changed)
+        // Behind the changed chunk it is known again.
+        let next = change(changed, blocks: [block + 100], seed: 12)
+        #expect(Self.isBlock.contains(newByteCount(try fixture.backup(next))))
+    }
+
+    @Test func `fingerprints of another snapshot than the parent are not taken for its own`() throws {
+        let bytes = TestImages.random(byteCount: Self.band, seed: 13)
+        let first = try fixture.backup(bytes).snapshot
+        let other = change(bytes, blocks: [100, 300], seed: 14)
+        _ = try fixture.backup(other)
+        // In the cache block 100 is what it was in the second snapshot, which is not the parent.
+        let third = change(other, blocks: [300], seed: 15)
+        var options = BackupOptions()
+        options.parent = .snapshot(first.id)
+        let report = try fixture.backup(third, options: options)
+        #expect(report.snapshot.manifest.parent == first.id)
+        #expect(try fixture.restore(report.snapshot) == third)
+        #expect(newByteCount(report) > 2 * Self.block)
+    }
+
+    @Test func `two images have fingerprints of their own`() throws {
+        let one = TestImages.random(byteCount: Self.band, seed: 16)
+        let two = TestImages.random(byteCount: Self.band, seed: 17)
+        _ = try fixture.backup(one, name: "one")
+        _ = try fixture.backup(two, name: "two")
+        #expect(Self.isBlock.contains(newByteCount(try fixture.backup(change(one, blocks: [77], seed: 18), name: "one"))))
+        #expect(Self.isBlock.contains(newByteCount(try fixture.backup(change(two, blocks: [77], seed: 19), name: "two"))))
+        #expect(try FileManager.default.contentsOfDirectory(atPath: blockFolder).count == 2)
+    }
+
+    @Test func `a cache that cannot be used is told of, and the snapshot is right`() throws {
+        let file = "\(cache.path)/file"
+        try Data().write(to: URL(filePath: file))
+        let other = try RepositoryFixture(opening: storage, like: fixture, environment: Self.environment(file))
+        let bytes = TestImages.random(byteCount: 2_000_000, seed: 20)
+        let report = try other.backup(bytes)
+        #expect(report.warnings.contains { $0.contains("chunks of which a part changes are stored whole") })
+        #expect(try other.restore(report.snapshot) == bytes)
+    }
+
+    @Test func `what no backup has written to for long is removed, and nothing else`() throws {
+        _ = try fixture.backup(TestImages.random(byteCount: 100_000, seed: 21))
+        let path = try blockFile()
+        let foreign = "\(blockFolder)/something else"
+        try Data().write(to: URL(filePath: foreign))
+        let now = fixture.repository.environment.now()
+        for (age, remains) in [(80, true), (100, false)] {
+            let time = Date(timeIntervalSince1970: Double(now) - Double(age) * 86_400)
+            for file in [path, foreign] { try FileManager.default.setAttributes([.modificationDate: time], ofItemAtPath: file) }
+            _ = try fixture.backup(TestImages.random(byteCount: 0, seed: 22), name: "other")
+            #expect(FileManager.default.fileExists(atPath: path) == remains && FileManager.default.fileExists(atPath: foreign))
+        }
+    }
+
+    @Test func `whole blocks within a range`() {
+        #expect(BandBlocks.blocks(within: 0..<8192, byteCount: 8192) == 0..<2)
+        #expect(BandBlocks.blocks(within: 1..<8192, byteCount: 8192) == 1..<2)
+        #expect(BandBlocks.blocks(within: 4095..<8191, byteCount: 8192) == 1..<1)
+        #expect(BandBlocks.blocks(within: 0..<8191, byteCount: 8191) == 0..<2)
+        #expect(BandBlocks.blocks(within: 5000..<6000, byteCount: 8192).isEmpty)
+        #expect(BandBlocks.blocks(within: 8191..<8191, byteCount: 8191).isEmpty)
+    }
+
+    /// The last block is short, grows and shrinks with the source.
+    @Test func `a source of another size has nothing of the former last block`() throws {
+        var bytes = TestImages.random(byteCount: 1_000_001, seed: 23)
+        _ = try fixture.backup(bytes)
+        for byteCount in [1_000_002, 1_003_520, 999_990, 1_000_000, 4097, 4096, 4095] {
+            bytes = Array(bytes.prefix(byteCount)) + TestImages.random(byteCount: max(0, byteCount - bytes.count), seed: UInt64(byteCount))
+            let report = try fixture.backup(change(bytes, blocks: [0], seed: UInt64(byteCount)))
+            #expect(try fixture.restore(report.snapshot) == change(bytes, blocks: [0], seed: UInt64(byteCount)))
+        }
+    }
+}
