@@ -133,6 +133,71 @@ struct PartOfChunkTests {
         #expect(try fixture.check(.all).problems == [])
     }
 
+    private func backup(_ bytes: [UInt8], free: [Range<UInt64>] = [], unreadable: Range<UInt64> = 0..<0, threadCount: Int = 2) throws -> BackupReport {
+        let layout = SourceLayout(label: .null, volumes: [SourceVolume(kind: .whole, range: 0..<UInt64(bytes.count), free: free)])
+        var options = BackupOptions()
+        options.threadCount = threadCount
+        return try fixture.repository.backup(
+            [BackupSource(CountedImageReader(bytes, unreadable: unreadable), identity: SourceIdentity(kind: .file, imageName: "disk", path: "/images/disk"), layout: layout)],
+            options: options, progress: ProgressCounters(), cancellation: Cancellation())
+    }
+
+    @Test func `of what is not in use any more nothing is stored, nor of what lies beside it`() throws {
+        let bytes = TestImages.random(byteCount: Self.band, seed: 24)
+        _ = try backup(bytes)
+        let free = (0..<60).map { UInt64($0 * 65 * Self.block) }.map { $0..<$0 + UInt64(Self.block) }
+        let report = try backup(bytes, free: free)
+        var shown = bytes
+        for range in free { for place in range { shown[Int(place)] = 0 } }
+        let isRestored = try fixture.restore(report.snapshot) == shown
+        #expect(isRestored)
+        #expect(newByteCount(report) < free.count * 2 * KeptEntries.partByteCountMin + Self.block)
+    }
+
+    /// What is free and what cannot be read comes and goes, aligned to blocks and to sectors.
+    @Test(arguments: 0..<8) func `gaps of all kinds are as they were told, and all else is what the source held`(seed: UInt64) throws {
+        var generator = SeededGenerator(seed: seed + 100)
+        var bytes = TestImages.mixed(byteCount: Int.random(in: 300_000...20_000_000, using: &generator), seed: seed)
+        for _ in 0..<6 {
+            for _ in 0..<Int.random(in: 0...30, using: &generator) {
+                let block = Int.random(in: 0...(bytes.count - 1) / Self.block, using: &generator) * Self.block
+                let range = block..<min(bytes.count, block + Self.block * Int.random(in: 1...2, using: &generator))
+                bytes.replaceSubrange(range, with: generator.bytes(range.count))
+            }
+            var free: [Range<UInt64>] = []
+            var place: UInt64 = 0
+            while true {
+                place += UInt64(Int.random(in: 1...400, using: &generator) * Self.block)
+                let end = place + UInt64(Int.random(in: 1...12, using: &generator) * Self.block)
+                guard end < bytes.count else { break }
+                free.append(place..<end)
+                place = end
+            }
+            let sector = UInt64(Int.random(in: 0..<bytes.count / 512 - 40, using: &generator) * 512)
+            let dead = sector..<sector + UInt64(Int.random(in: 1...40, using: &generator) * 512)
+            let report = try backup(bytes, free: Bool.random(using: &generator) ? free : [], unreadable: Bool.random(using: &generator) ? dead : 0..<0, threadCount: Int(seed % 3) + 1)
+            var shown = bytes
+            let volume = report.snapshot.manifest.images[0].volumes[0]
+            var position = 0
+            var unreadableByteCount = 0
+            for (band, entries) in try entries(report.snapshot).enumerated() {
+                #expect(entries.reduce(0) { $0 + Int($1.byteCount) } == volume.geometry.bandByteCount(UInt64(band)))
+                for entry in entries {
+                    let range = position..<position + Int(entry.byteCount)
+                    position = range.upperBound
+                    if entry.kind == .unreadable { unreadableByteCount += range.count }
+                    if entry.kind != .data { shown.replaceSubrange(range, with: [UInt8](repeating: 0, count: range.count)) }
+                    if entry.kind == .zero { #expect(bytes[range].allSatisfy { $0 == 0 }) }
+                    if entry.kind == .unused { #expect(free.contains { Int($0.lowerBound) <= range.lowerBound && Int($0.upperBound) >= range.upperBound }) }
+                }
+            }
+            #expect(unreadableByteCount == report.unreadable.reduce(0) { $0 + $1.range.count })
+            let isRestored = try fixture.restore(report.snapshot) == shown
+            #expect(isRestored)
+        }
+        #expect(try fixture.check(.all).problems == [])
+    }
+
     private static func joined(_ ranges: [Range<Int>]) -> [Range<Int>] {
         ranges.sorted { $0.lowerBound < $1.lowerBound }.reduce(into: []) { joined, range in
             if let last = joined.last, last.upperBound >= range.lowerBound {

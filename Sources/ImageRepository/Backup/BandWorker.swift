@@ -117,7 +117,13 @@ final class BandWorker: @unchecked Sendable {
             guard range.upperBound <= job.byteCount else { break }
             guard entry.kind == .data, range.lowerBound >= start else { continue }
             while let gap = gaps.first, gap.range.upperBound <= range.lowerBound { gaps.removeFirst() }
-            if let gap = gaps.first, gap.range.lowerBound < range.upperBound { continue }
+            let missing = gaps.prefix { $0.range.lowerBound < range.upperBound }
+            guard missing.isEmpty else {
+                // Most often what a file had that was deleted. What was taken from the parent is in its place already.
+                guard hasFormer, missing.allSatisfy({ $0.entries.allSatisfy(\.kind.isUniform) }) else { continue }
+                unsafe keepParts(of: entry, range, missing.map(\.range), raw, &kept)
+                continue
+            }
             let bytes = unsafe UnsafeRawBufferPointer(rebasing: raw[range])
             switch unsafe matcher.compare(entry, bytes) {
             case .same(let chunkByteCount):
@@ -126,22 +132,32 @@ final class BandWorker: @unchecked Sendable {
             case .missing:
                 if unsafe try storeAgain(entry, bytes, job.band, range.lowerBound) { kept.append(entry, at: range.lowerBound) }
             case .different:
-                guard hasFormer, !matcher.isRefuted, let chunkByteCount = matcher.chunkByteCount(of: entry) else { continue }
-                kept.weigh(entry.chunk, byteCount: chunkByteCount)
-                for part in unchangedParts(of: range) {
-                    var reference = entry
-                    reference.byteCount = UInt32(part.count)
-                    reference.chunkOffset += UInt32(part.lowerBound - range.lowerBound)
-                    unsafe reference.fingerprint = member.fingerprint(UnsafeRawBufferPointer(rebasing: raw[part]))
-                    kept.append(reference, at: part.lowerBound)
-                }
+                if hasFormer { unsafe keepParts(of: entry, range, [], raw, &kept) }
             }
         }
         kept.dropRemnants(beside: (job.scan?.entries ?? []) + job.gaps.flatMap(\.entries))
         return kept.entries
     }
 
-    /// Runs of blocks within the range of an entry that are what they were. None if all seem to be: the entry's own fingerprint says that something has changed.
+    /// Keeps the runs of blocks within the range of an entry that are what they were. None if all seem to be: the entry's own fingerprint says that something has changed.
+    ///
+    /// - Parameter missing: what of the range the buffer does not hold.
+    private func keepParts(of entry: MapEntry, _ range: Range<Int>, _ missing: [Range<Int>], _ raw: UnsafeRawBufferPointer, _ kept: inout KeptEntries) {
+        guard !matcher.isRefuted, let chunkByteCount = matcher.chunkByteCount(of: entry) else { return }
+        kept.weigh(entry.chunk, byteCount: chunkByteCount)
+        var start = range.lowerBound
+        for end in missing.map(\.lowerBound) + [range.upperBound] {
+            for part in unchangedParts(of: start..<max(start, end)) where part != range {
+                var reference = entry
+                reference.byteCount = UInt32(part.count)
+                reference.chunkOffset += UInt32(part.lowerBound - range.lowerBound)
+                unsafe reference.fingerprint = member.fingerprint(UnsafeRawBufferPointer(rebasing: raw[part]))
+                kept.append(reference, at: part.lowerBound)
+            }
+            start = missing.first { $0.lowerBound == end }?.upperBound ?? range.upperBound
+        }
+    }
+
     private func unchangedParts(of range: Range<Int>) -> [Range<Int>] {
         var parts: [Range<Int>] = []
         for block in range.lowerBound / BandBlocks.blockByteCount..<(range.upperBound + BandBlocks.blockByteCount - 1) / BandBlocks.blockByteCount {
@@ -150,11 +166,11 @@ final class BandWorker: @unchecked Sendable {
             let part = (start..<start + BandBlocks.blockByteCount).clamped(to: range)
             if let last = parts.last, last.upperBound == part.lowerBound {
                 parts[parts.count - 1] = last.lowerBound..<part.upperBound
-            } else {
+            } else if !part.isEmpty {
                 parts.append(part)
             }
         }
-        parts.removeAll { $0.count < KeptEntries.partByteCountMin || $0 == range }
+        parts.removeAll { $0.count < KeptEntries.partByteCountMin }
         return parts
     }
 
