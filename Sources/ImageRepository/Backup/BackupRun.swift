@@ -67,7 +67,6 @@ final class BackupRun {
         let blockCaches = repository.environment.cacheFolder.map {
             BlockCacheFolder(path: "\($0)/\(repository.id.hexadecimal)/blocks", host: host, member: repository.sealer.member)
         }
-        blockCaches?.removeOld(now: repository.environment.now())
         let images = ImageBackup(volumes: volumes, options: options, averageChunkByteCount: parameters.averageByteCount, blockCaches: blockCaches)
         let predecessors = try sources.map { source throws(RepositoryError) in
             let (predecessor, warning) = try Predecessor.of(source, in: known, host: host, options.parent)
@@ -75,6 +74,7 @@ final class BackupRun {
             return predecessor
         }
         let content = try readHeldSources(predecessors, images)
+        blockCaches?.removeOld(now: repository.environment.now())
         warnings += content.warnings
         for worker in workers { try worker.flush() }
         try cancellation.check()

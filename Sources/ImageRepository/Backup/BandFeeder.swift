@@ -104,9 +104,7 @@ struct BandFeeder: Sendable {
             let buffer = sink.buffers.take()
             do throws(RepositoryError) {
                 var gaps = known.taken
-                for range in known.unread {
-                    gaps += try fill(buffer, range, byteCount: byteCount, reader, &extents, start, unreadable, &report)
-                }
+                gaps += try fill(buffer, known.unread, byteCount: byteCount, reader, &extents, start, unreadable, &report)
                 gaps.sort { $0.range.lowerBound < $1.range.lowerBound }
                 hand(BandJob(band: band, buffer: buffer, byteCount: byteCount, gaps: gaps, scan: known.scan))
             } catch {
@@ -189,44 +187,52 @@ struct BandFeeder: Sendable {
         return current <= offset ? (.unreadable, reader.byteCount) : (kind, current)
     }
 
-    /// Fills the buffer with a range of a band, in whole blocks; answers which parts of the range could not be read, or are not used.
+    /// Fills the buffer with ranges of a band, in whole blocks, of which each is read once; answers which parts of the ranges could not be read, or are not used.
     private func fill(
-        _ buffer: AlignedBuffer, _ asked: Range<Int>, byteCount: Int, _ reader: any ImageReader, _ extents: inout ExtentCursor, _ start: UInt64,
+        _ buffer: AlignedBuffer, _ unread: [Range<Int>], byteCount: Int, _ reader: any ImageReader, _ extents: inout ExtentCursor, _ start: UInt64,
         _ scanner: UnreadableRangeScanner, _ report: inout FeedReport
     ) throws(RepositoryError) -> [BandGap] {
         var gaps: [BandGap] = []
-        func note(_ kind: MapKind, _ range: Range<Int>, _ report: inout FeedReport) {
-            let range = range.clamped(to: asked)
-            if range.isEmpty { return }
-            if kind == .unreadable { report.addUnreadable(start + UInt64(range.lowerBound)..<start + UInt64(range.upperBound)) }
-            gaps.append(BandGap(kind, range))
-        }
         let block = ZeroBlocks.blockByteCount
-        let end = min((asked.upperBound + block - 1) / block * block, byteCount)
-        var position = asked.lowerBound / block * block
-        while position < end {
-            try cancellation.check()
-            if let (kind, kindEnd) = try uniform(reader, &extents, at: start + UInt64(position), &report) {
-                let range = position..<Int(min(UInt64(end), kindEnd - start))
-                buffer.zero(range)
-                noteDone(UInt64(range.clamped(to: asked).count))
-                if kind != .zero { note(kind, range, &report) }
-                position = range.upperBound
-                continue
+        var position = 0
+        for (number, asked) in unread.enumerated() {
+            /// What of a range was asked for, from this range of them on.
+            func wanted(_ range: Range<Int>) -> [Range<Int>] {
+                unread[number...].prefix { $0.lowerBound < range.upperBound }.map { $0.clamped(to: range) }.filter { !$0.isEmpty }
             }
-            let extent = try extents.extent(at: start + UInt64(position))
-            let range = position..<min(position + BandFeeder.pieceByteCount, end, Int(min(UInt64(end), extent.end - start)))
-            let outcome = try imaging { () throws(ImageError) in
-                try buffer.withMutableBytes(in: range) { bytes throws(ImageError) in
-                    try scanner.read(from: reader, at: start + UInt64(position), into: &bytes)
+            func note(_ kind: MapKind, _ range: Range<Int>, _ report: inout FeedReport) {
+                for range in wanted(range) {
+                    if kind == .unreadable { report.addUnreadable(start + UInt64(range.lowerBound)..<start + UInt64(range.upperBound)) }
+                    gaps.append(BandGap(kind, range))
                 }
             }
-            for bad in outcome.unreadable { note(.unreadable, Int(bad.lowerBound - start)..<Int(bad.upperBound - start), &report) }
-            if outcome.endedAt != nil { report.hasShrunk = true }
-            let count = range.clamped(to: asked).count
-            noteRead(count)
-            noteDone(UInt64(count))
-            position = range.upperBound
+            let end = min((asked.upperBound + block - 1) / block * block, byteCount)
+            // The block in which the range before ended holds the begin of this one as well.
+            position = max(position, asked.lowerBound / block * block)
+            while position < end {
+                try cancellation.check()
+                if let (kind, kindEnd) = try uniform(reader, &extents, at: start + UInt64(position), &report) {
+                    let range = position..<Int(min(UInt64(end), kindEnd - start))
+                    buffer.zero(range)
+                    noteDone(wanted(range).reduce(0) { $0 + UInt64($1.count) })
+                    if kind != .zero { note(kind, range, &report) }
+                    position = range.upperBound
+                    continue
+                }
+                let extent = try extents.extent(at: start + UInt64(position))
+                let range = position..<min(position + BandFeeder.pieceByteCount, end, Int(min(UInt64(end), extent.end - start)))
+                let outcome = try imaging { () throws(ImageError) in
+                    try buffer.withMutableBytes(in: range) { bytes throws(ImageError) in
+                        try scanner.read(from: reader, at: start + UInt64(position), into: &bytes)
+                    }
+                }
+                for bad in outcome.unreadable { note(.unreadable, Int(bad.lowerBound - start)..<Int(bad.upperBound - start), &report) }
+                if outcome.endedAt != nil { report.hasShrunk = true }
+                let count = wanted(range).reduce(0) { $0 + $1.count }
+                noteRead(count)
+                noteDone(UInt64(count))
+                position = range.upperBound
+            }
         }
         return gaps
     }

@@ -52,7 +52,8 @@ final class BandWorker: @unchecked Sendable {
     ///   - parent: nothing if there is no parent, or its fingerprints are not believed.
     ///   - blocks: where fingerprints of the parent's blocks may be, and those of this band go.
     func process(_ job: BandJob, parent: ParentBand, blocks: BlockCache?) throws(RepositoryError) -> BandOutcome {
-        let hasFormer = if let blocks, let map = parent.map { blocks.load(job.band, map, into: &formerBlocks) } else { false }
+        let slot = if let blocks, let map = parent.map { blocks.load(job.band, map, into: &formerBlocks) } else { BlockCache.Slot?.none }
+        let hasFormer = slot != nil
         let entries = try packing { () throws(PackingError) -> [MapEntry] in
             try job.buffer.withBytes(byteCount: job.byteCount) { bytes throws(PackingError) -> [MapEntry] in
                 try unsafe bytes.withUnsafeBufferPointer { buffer throws(PackingError) -> [MapEntry] in
@@ -65,7 +66,7 @@ final class BandWorker: @unchecked Sendable {
             }
         }
         let outcome = BandOutcome(entries, member, counters)
-        if let blocks, case .map(_, let id) = outcome { blocks.store(&self.blocks, job.band, id) }
+        if let blocks, !matcher.isRefuted, case .map(_, let id) = outcome { blocks.store(&self.blocks, job.band, id, parent: slot) }
         return outcome
     }
 

@@ -8,8 +8,9 @@ import Synchronization
 /// Fingerprints of a volume's blocks when it was backed up last, in a file of this machine: they tell which part of a chunk has changed, so that the rest of it can
 /// be referred to. Decision: Specs/decisions/0014-parts-of-chunks.md.
 ///
-/// The file has a record for each band, at its place. A record names the band map that it belongs to, and is authenticated: one of another snapshot, half written, damaged
-/// or somebody else's is as good as none, and nothing is lost with the file but space in the repository. Several threads may use it, each for bands of its own.
+/// The file has room for two records for each band, at its place: what a backup writes takes the place of the one that is not the parent's, so that an attempt that comes
+/// to nothing takes nothing from the next. A record names the band map that it belongs to, and is authenticated: one of another snapshot, half written, damaged or somebody
+/// else's is as good as none, and nothing is lost with the file but space in the repository. Several threads may use it, each for bands of its own.
 final class BlockCache: Sendable {
     private let path: String
     private let descriptor: CInt
@@ -27,23 +28,39 @@ final class BlockCache: Sendable {
     /// What was wrong, for the person, if something could not be written.
     var warning: String? { failure.withLock { $0 } }
 
-    /// Whether `blocks` now holds the fingerprints that belong to the band map.
-    func load(_ band: UInt64, _ map: ChunkID, into blocks: inout BandBlocks) -> Bool {
-        let count = unsafe blocks.withMutableBytes { bytes in unsafe pread(descriptor, bytes.baseAddress, bytes.count, BlockCache.place(band)) }
-        return count == BandBlocks.byteCount && blocks.open(map, member)
+    /// Which of a band's two records is the parent's.
+    enum Slot: Int, CaseIterable {
+        case first, second
+
+        var other: Slot { self == .first ? .second : .first }
     }
 
-    /// Puts fingerprints in the place of those that the band had. After a failure no more are written.
-    func store(_ blocks: inout BandBlocks, _ band: UInt64, _ map: ChunkID) {
+    /// Puts the fingerprints that belong to the band map into `blocks`, and returns where they are; nil if they are not known.
+    func load(_ band: UInt64, _ map: ChunkID, into blocks: inout BandBlocks) -> Slot? {
+        for slot in Slot.allCases {
+            let place = BlockCache.place(band, slot)
+            let count = unsafe blocks.withMutableBytes { bytes in unsafe pread(descriptor, bytes.baseAddress, bytes.count, place) }
+            if count == BandBlocks.byteCount, blocks.open(map, member) { return slot }
+        }
+        return nil
+    }
+
+    /// Keeps fingerprints beside those of the parent. After a failure none are kept any more.
+    ///
+    /// - Parameter parent: where the parent's are.
+    func store(_ blocks: inout BandBlocks, _ band: UInt64, _ map: ChunkID, parent: Slot?) {
         guard warning == nil else { return }
         blocks.seal(map, member)
-        let count = unsafe blocks.withBytes { bytes in unsafe pwrite(descriptor, bytes.baseAddress, bytes.count, BlockCache.place(band)) }
+        let place = BlockCache.place(band, parent?.other ?? .first)
+        let count = unsafe blocks.withBytes { bytes in unsafe pwrite(descriptor, bytes.baseAddress, bytes.count, place) }
         guard count != BandBlocks.byteCount else { return }
         let reason = count < 0 ? unsafe String(cString: strerror(errno)) : "no space left"
         failure.withLock { $0 = $0 ?? BlockCache.warning(path, reason) }
+        // Others need the last of the space more.
+        ftruncate(descriptor, 0)
     }
 
-    private static func place(_ band: UInt64) -> Int { Int(band) * BandBlocks.byteCount }
+    private static func place(_ band: UInt64, _ slot: Slot) -> Int { (Int(band) * Slot.allCases.count + slot.rawValue) * BandBlocks.byteCount }
 
     fileprivate static func warning(_ path: String, _ reason: String) -> String {
         "the cache folder cannot be used, so chunks of which a part changes are stored whole (\(path): \(reason))"
@@ -52,7 +69,7 @@ final class BlockCache: Sendable {
 
 /// The folder of a repository's block caches: a file for each volume.
 struct BlockCacheFolder {
-    /// One that no backup has written to for so long is of an image that is gone.
+    /// One that no backup has used for so long is of an image that is gone.
     private static let secondsToKeep: Int64 = 90 * 86_400
 
     let path: String
@@ -65,6 +82,8 @@ struct BlockCacheFolder {
         do throws(RepositoryError) { try PrivateFile.makeFolders(above: file) } catch { return (nil, BlockCache.warning(path, error.reason)) }
         let descriptor = unsafe holdfast_open(file, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else { return (nil, BlockCache.warning(file, unsafe String(cString: strerror(errno)))) }
+        // In use, even if nothing changes.
+        futimens(descriptor, nil)
         return (BlockCache(file, descriptor, member), nil)
     }
 

@@ -80,11 +80,22 @@ final class ChangeScanner {
     /// - Throws: `.invalid` if what was audited is not what the parent has; then `changes` says where.
     func takeover(_ band: UInt64, bandStart: UInt64, byteCount: Int, extent: KnownExtent) throws(RepositoryError) -> BandTakeover {
         var takeover = BandTakeover(parent: parent.band(band))
+        var stands: [Bool] = []
+        var uses = ChunkUses()
         var position = 0
         for entry in takeover.parent.entries {
             let end = position + Int(entry.byteCount)
             guard end <= byteCount else { break }
-            if try stands(entry, bandStart + UInt64(position)..<bandStart + UInt64(end), extent) {
+            let chunkByteCount = try standing(entry, bandStart + UInt64(position)..<bandStart + UInt64(end), extent)
+            if let chunkByteCount, entry.byteCount < chunkByteCount { uses.weigh(entry.chunk, byteCount: chunkByteCount) }
+            stands.append(chunkByteCount != nil)
+            position = end
+        }
+        if !uses.isEmpty { for (entry, stands) in zip(takeover.parent.entries, stands) where stands { uses.count(entry) } }
+        position = 0
+        for (entry, stands) in zip(takeover.parent.entries, stands) {
+            let end = position + Int(entry.byteCount)
+            if stands, !uses.isRemnant(entry) {
                 takeover.take(entry, at: position)
             } else {
                 takeover.leave(position..<end)
@@ -96,25 +107,26 @@ final class ChangeScanner {
         return takeover
     }
 
-    /// Whether an entry of the parent can stand for a range of the volume without being read, or after an audit.
-    private func stands(_ entry: MapEntry, _ range: Range<UInt64>, _ extent: KnownExtent) throws(RepositoryError) -> Bool {
+    /// The byte count of its chunk, or 0 without one, if an entry of the parent can stand for a range of the volume without being read, or after an audit; nil if it cannot.
+    private func standing(_ entry: MapEntry, _ range: Range<UInt64>, _ extent: KnownExtent) throws(RepositoryError) -> Int? {
         let isSame = changes.map.isSame(start + range.lowerBound..<start + range.upperBound)
         switch entry.kind {
         case .data:
-            guard isSame, matcher.isThere(entry) else { return false }
+            guard isSame, let chunkByteCount = matcher.chunkByteCount(of: entry) else { return nil }
             let holes = try kinds(range, extent)
             // What is not in use any more is not stored again.
-            guard holes.isDisjoint(with: [.unused, .unreadable]) else { return false }
+            guard holes.isDisjoint(with: [.unused, .unreadable]) else { return nil }
             // A hole where there were data has changed, whatever the map says.
-            guard draw.draws(range) || holes.contains(.zero) else { return true }
-            return try audit(entry, range)
+            guard draw.draws(range) || holes.contains(.zero) else { return chunkByteCount }
+            return try audit(entry, range) ? chunkByteCount : nil
         case .zero:
-            guard isSame else { return false }
+            guard isSame else { return nil }
             let holes = try kinds(range, extent)
-            guard holes.isDisjoint(with: [.unused, .unreadable]) else { return false }
-            return holes == [.zero] ? true : try auditZeros(range)
-        case .unused: return try kinds(range, extent) == [.unused]
-        case .excluded, .unreadable, .map, .node: return false
+            guard holes.isDisjoint(with: [.unused, .unreadable]) else { return nil }
+            if holes == [.zero] { return 0 }
+            return try auditZeros(range) ? 0 : nil
+        case .unused: return try kinds(range, extent) == [.unused] ? 0 : nil
+        case .excluded, .unreadable, .map, .node: return nil
         }
     }
 

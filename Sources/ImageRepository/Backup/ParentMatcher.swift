@@ -40,10 +40,7 @@ final class ParentMatcher {
         return .different
     }
 
-    /// Whether the entry's chunk is in the repository, so that a snapshot may name it.
-    func isThere(_ entry: MapEntry) -> Bool { chunkByteCount(of: entry) != nil }
-
-    /// The byte count of the entry's chunk, if that is in the repository and the entry lies within it.
+    /// The byte count of the entry's chunk, if that is in the repository, so that a snapshot may name it, and the entry lies within it.
     func chunkByteCount(of entry: MapEntry) -> Int? {
         claims.byteCount(entry.chunk).flatMap { UInt64(entry.chunkOffset) + UInt64(entry.byteCount) <= UInt64($0) ? Int($0) : nil }
     }
