@@ -278,29 +278,42 @@ struct PartOfChunkTests {
         #expect(try fixture.restore(report.snapshot) == changed)
     }
 
-    /// By a map of changes, in which what is unchanged is never looked at.
-    @Test func `a map of changes tells of blocks too, and what is hardly used is read and stored again`() throws {
-        let bytes = TestImages.random(byteCount: 2 * Self.band, seed: 30)
-        func backup(_ bytes: [UInt8], _ blocks: [Int]?, _ generation: Int) throws -> BackupReport {
-            var options = BackupOptions()
-            options.auditShare = 0
-            let ranges = blocks.map { $0.map { $0 * Self.block..<($0 + 1) * Self.block } }
-            let tracking = ChangedBlockTests.tracking(
-                ranges.map { ChangedBlockTests.map(bytes.count, data: Self.joined($0)) }, since: "\(generation - 1)", generation: "\(generation)")
-            let identity = SourceIdentity(kind: .file, imageName: "disk", path: "/images/disk")
-            return try fixture.repository.backup(
-                [BackupSource(CountedImageReader(bytes), identity: identity, tracking: tracking)], options: options, progress: ProgressCounters(), cancellation: Cancellation())
+    /// By a map of changes, in which what is unchanged is never looked at; nil for the first backup.
+    private func backup(_ bytes: [UInt8], changed blocks: [Int]?, _ generation: Int) throws -> BackupReport {
+        var options = BackupOptions()
+        options.auditShare = 0
+        let ranges = blocks.map { $0.map { $0 * Self.block..<($0 + 1) * Self.block } }
+        let tracking = ChangedBlockTests.tracking(
+            ranges.map { ChangedBlockTests.map(bytes.count, data: Self.joined($0)) }, since: "\(generation - 1)", generation: "\(generation)")
+        let identity = SourceIdentity(kind: .file, imageName: "disk", path: "/images/disk")
+        return try fixture.repository.backup(
+            [BackupSource(CountedImageReader(bytes), identity: identity, tracking: tracking)], options: options, progress: ProgressCounters(), cancellation: Cancellation())
+    }
+
+    @Test func `of what a map of changes leaves unread the fingerprints are kept`() throws {
+        var bytes = TestImages.random(byteCount: Self.band, seed: 33)
+        _ = try backup(bytes, changed: nil, 1)
+        for (generation, block) in [2000, 3000, 1000].enumerated() {
+            bytes = change(bytes, blocks: [block], seed: 34)
+            let report = try backup(bytes, changed: [block], generation + 2)
+            #expect(Self.isBlock.contains(newByteCount(report)) && report.snapshot.manifest.counters.takenByteCount > 0)
+            let isRestored = try fixture.restore(report.snapshot) == bytes
+            #expect(isRestored)
         }
-        _ = try backup(bytes, nil, 1)
+    }
+
+    @Test func `by a map of changes too, what is hardly used is read and stored again`() throws {
+        let bytes = TestImages.random(byteCount: 2 * Self.band, seed: 30)
+        _ = try backup(bytes, changed: nil, 1)
         // Neighbours of each ninth block, then all but those: what stays is an eleventh of a chunk, more or less.
         let first = (0..<8192).filter { $0 % 9 == 1 || $0 % 9 == 8 }
         let once = change(bytes, blocks: first, seed: 31)
-        let report = try backup(once, first, 2)
+        let report = try backup(once, changed: first, 2)
         #expect(newByteCount(report) < first.count * (Self.block + 512) * 3 / 2)
         #expect(try entries(report.snapshot).joined().contains { $0.chunkOffset > 0 })
         let second = (0..<8192).filter { (2...7).contains($0 % 9) }
         let twice = change(once, blocks: second, seed: 32)
-        let next = try backup(twice, second, 3)
+        let next = try backup(twice, changed: second, 3)
         #expect(next.snapshot.manifest.counters.takenByteCount > 0)
         let index = try fixture.repository.loadIndex().index
         for band in try entries(next.snapshot) {
@@ -350,7 +363,9 @@ struct PartOfChunkTests {
         #expect(try other.restore(report.snapshot) == bytes)
     }
 
-    @Test func `what no backup has written to for long is removed, and nothing else`() throws {
+    private func modified(_ path: String) throws -> Date { try #require(FileManager.default.attributesOfItem(atPath: path)[.modificationDate] as? Date) }
+
+    @Test func `what no backup has used for long is removed, and nothing else`() throws {
         _ = try fixture.backup(TestImages.random(byteCount: 100_000, seed: 21))
         let path = try blockFile()
         let foreign = "\(blockFolder)/something else"
@@ -360,6 +375,9 @@ struct PartOfChunkTests {
             let time = Date(timeIntervalSince1970: Double(now) - Double(age) * 86_400)
             for file in [path, foreign] { try FileManager.default.setAttributes([.modificationDate: time], ofItemAtPath: file) }
             _ = try fixture.backup(TestImages.random(byteCount: 0, seed: 22), name: "other")
+            // One that changed nothing is a use as well.
+            if age == 80 { _ = try fixture.backup(TestImages.random(byteCount: 100_000, seed: 21)) }
+            if age == 80 { #expect(try modified(path) > time) }
             #expect(FileManager.default.fileExists(atPath: path) == remains && FileManager.default.fileExists(atPath: foreign))
         }
     }
