@@ -294,7 +294,7 @@ struct PartOfChunkTests {
         var bytes = TestImages.random(byteCount: Self.band, seed: 33)
         _ = try backup(bytes, changed: nil, 1)
         for (generation, block) in [2000, 3000, 1000].enumerated() {
-            bytes = change(bytes, blocks: [block], seed: 34)
+            bytes = change(bytes, blocks: [block], seed: 34 + UInt64(generation))
             let report = try backup(bytes, changed: [block], generation + 2)
             #expect(Self.isBlock.contains(newByteCount(report)) && report.snapshot.manifest.counters.takenByteCount > 0)
             let isRestored = try fixture.restore(report.snapshot) == bytes
