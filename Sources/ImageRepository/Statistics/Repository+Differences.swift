@@ -5,7 +5,7 @@ import RepositoryFormat
 extension Repository {
     /// How much of which image changed from one snapshot to another, by comparing maps; no data is read.
     ///
-    /// Images pair by name. A changed chunk counts whole, so the result is exact to a chunk.
+    /// Images pair by name. A changed chunk counts whole, or a changed block where parts of it are referred to, so the result is exact to a chunk.
     public func differences(from old: Snapshot, to new: Snapshot) throws(RepositoryError) -> [ImageDifference] {
         let reader = segmentReader(try loadIndex(adoptsOrphans: true).index)
         var differences: [ImageDifference] = []
