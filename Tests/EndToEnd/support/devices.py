@@ -39,8 +39,11 @@ def unmount(folder: Path) -> None:
     has gone the file system is neither written out nor free to be mounted another way."""
     source = [source for place, source in mounts() if place == str(folder)][-1]
     backing = backing_file(source)
-    run("umount", folder)
     deadline = time.monotonic() + 60
+    # Whoever looks through the table of mounts at this moment, as other tests do, makes it busy.
+    while "busy" in (done := subprocess.run(["umount", folder], capture_output=True, text=True)).stderr and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert done.returncode == 0, f"umount {folder} ended with {done.returncode}: {done.stderr}"
     while backing_file(source) == backing if backing else is_held(source):
         assert time.monotonic() < deadline, f"{source} is still held, though {folder} is unmounted"
         time.sleep(0.02)

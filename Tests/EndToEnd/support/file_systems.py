@@ -8,12 +8,13 @@ import re
 import shutil
 import stat
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from support.devices import loop_device, mounted, run
+from support.devices import loop_device, mounted, run, unmount
 from support.images import KIB, MIB, make_image
 
 Tree = dict[str, str]
@@ -37,7 +38,15 @@ def attached(image: Path, folder: Path, type_name: str, *options: str) -> Iterat
         try:
             yield folder
         finally:
-            run("umount", folder)
+            unmount(folder)
+
+
+def settle(folder: Path) -> None:
+    """Waits until what was removed is free: XFS sees to that in the background, later on a machine that has much to do."""
+    counts = [os.statvfs(folder).f_bfree]
+    while len(counts) < 4 or len(set(counts[-4:])) > 1:
+        time.sleep(0.1)
+        counts.append(os.statvfs(folder).f_bfree)
 
 
 def churn(folder: Path, seed: int, count: int = 40, byte_count_max: int = 2 * MIB) -> None:
@@ -140,6 +149,7 @@ class FileSystem:
                 churn(folder, number, count=20, byte_count_max=self.file_byte_count_max // 16)
                 for path in (folder / f"folder {number} 0").iterdir():
                     path.unlink()
+                settle(folder)
                 commit(folder)
             return copy(image, to)
 
