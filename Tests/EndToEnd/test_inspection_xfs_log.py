@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from support.devices import run, unmount
-from support.file_systems import XFSFileSystem, attached, churn, commit, copy, settle, xfs
+from support.file_systems import XFSFileSystem, attached, churn, commit, copy, xfs
 from support.images import KIB, MIB, overwrite, random_bytes
 from support.inspector import UNIT, Volume, attempt, blocks_of, decode, inspect, overwrite_free
 
@@ -55,6 +55,11 @@ def stopped_at_once(image: Path, folder: Path, to: Path) -> None:
     copy(image, to)
 
 
+def settle() -> None:
+    """Blocks of files without a name are freed in the background."""
+    time.sleep(0.2)
+
+
 def change(folder: Path, seed: int) -> None:
     """Writes files, whose blocks come to the disk, and removes some, which comes only to the log; large folders and scattered extents let the trees grow and shrink."""
     churn(folder, seed, count=15, byte_count_max=MIB)
@@ -72,7 +77,7 @@ def change(folder: Path, seed: int) -> None:
             file.unlink()
         path.rmdir()
     (folder / f"scattered {seed - 1}").unlink(missing_ok=True)
-    settle(folder)
+    settle()
     commit(folder)
 
 
@@ -140,7 +145,7 @@ def test_what_was_logged_of_blocks_that_were_freed_does_not_come_back(memory_pat
         for path in many.iterdir():
             path.unlink()
         many.rmdir()
-        settle(folder)
+        settle()
         # Blocks that were freed are not given away before the log says so.
         run("sync", "-f", folder)
         run("xfs_io", *(word for number in range(1400) for word in ("-c", f"fpunch {number * 2048} 1024")), scattered)
@@ -207,7 +212,7 @@ def pending_log(system: XFSFileSystem, folder: Path) -> tuple[Path, Log]:
             commit(mounted)
         for path in [*mounted.glob("scattered *"), *mounted.glob("many */*")]:
             path.unlink()
-        settle(folder)
+        settle()
         stopped(image, mounted, taken)
     return taken, Log(system, taken)
 
