@@ -1,4 +1,5 @@
 import Bytes
+import Chunking
 import RepositoryFormat
 import Sealing
 
@@ -13,8 +14,7 @@ import Sealing
 ///
 /// Numbers are in the order of this machine's processor.
 struct BandBlocks {
-    static let byteCount = 4096 + FormatLimits.bandByteCount / blockByteCount * MemoryLayout<UInt64>.size
-    static let blockByteCount = 4096
+    static let byteCount = firstBlock * MemoryLayout<UInt64>.size + FormatLimits.bandByteCount / ZeroBlocks.blockByteCount * MemoryLayout<UInt64>.size
     private static let magic: UInt64 = 0x314b_434f_4c42_4648
     private static let firstBlock = 512
 
@@ -28,14 +28,64 @@ struct BandBlocks {
 
     /// The blocks that lie wholly within a range of a band of `byteCount` bytes; the last one may be short.
     static func blocks(within range: Range<Int>, byteCount: Int) -> Range<Int> {
-        let first = (range.lowerBound + blockByteCount - 1) / blockByteCount
-        let end = range.upperBound == byteCount ? (byteCount + blockByteCount - 1) / blockByteCount : range.upperBound / blockByteCount
+        let block = ZeroBlocks.blockByteCount
+        let first = (range.lowerBound + block - 1) / block
+        let end = range.upperBound == byteCount ? (byteCount + block - 1) / block : range.upperBound / block
         return first..<max(first, end)
     }
 
-    /// Forgets all fingerprints.
-    mutating func clear() {
+    /// Fingerprints of all blocks of which the new map will say what the buffer holds, and the former ones of those that are taken from the parent unseen. One that is partly
+    /// the one and partly the other is known if the buffer holds what the parent has: then it makes no difference.
+    ///
+    /// - Parameters:
+    ///   - raw: what the buffer holds of the band.
+    ///   - former: those of the parent, if they are known.
+    mutating func note(_ job: BandJob, _ raw: UnsafeRawBufferPointer, _ zeroBlocks: ZeroBlocks, former: BandBlocks?, _ member: MemberKeys) {
         for index in words.indices { words[index] = 0 }
+        func fingerprint(_ block: Int) -> UInt64 {
+            let start = block * ZeroBlocks.blockByteCount
+            let end = min(start + ZeroBlocks.blockByteCount, job.byteCount)
+            return unsafe member.blockFingerprint(UnsafeRawBufferPointer(rebasing: raw[start..<end]))
+        }
+        func compute(_ range: Range<Int>) {
+            for block in BandBlocks.blocks(within: range, byteCount: job.byteCount) where !zeroBlocks[block] { self[block] = fingerprint(block) }
+        }
+        func take(_ range: Range<Int>) {
+            guard let former else { return }
+            for block in BandBlocks.blocks(within: range, byteCount: job.byteCount) { self[block] = former[block] }
+        }
+        func compare(at position: Int) {
+            let block = position / ZeroBlocks.blockByteCount
+            guard let former, position < job.byteCount, position % ZeroBlocks.blockByteCount != 0, fingerprint(block) == former[block] else { return }
+            self[block] = former[block]
+        }
+        var position = job.scan?.position ?? 0
+        take(0..<position)
+        compare(at: position)
+        for gap in job.gaps {
+            compute(position..<max(position, gap.range.lowerBound))
+            if gap.entries.contains(where: { $0.kind == .data }) { take(gap.range) }
+            compare(at: gap.range.lowerBound)
+            compare(at: gap.range.upperBound)
+            position = gap.range.upperBound
+        }
+        compute(position..<job.byteCount)
+    }
+
+    /// Runs of blocks within a range of the band that are what they were.
+    func unchangedParts(of range: Range<Int>, since former: BandBlocks) -> [Range<Int>] {
+        var parts: [Range<Int>] = []
+        for block in range.lowerBound / ZeroBlocks.blockByteCount..<(range.upperBound + ZeroBlocks.blockByteCount - 1) / ZeroBlocks.blockByteCount {
+            guard self[block] != 0, self[block] == former[block] else { continue }
+            let start = block * ZeroBlocks.blockByteCount
+            let part = (start..<start + ZeroBlocks.blockByteCount).clamped(to: range)
+            if let last = parts.last, last.upperBound == part.lowerBound {
+                parts[parts.count - 1] = last.lowerBound..<part.upperBound
+            } else if !part.isEmpty {
+                parts.append(part)
+            }
+        }
+        return parts
     }
 
     /// Makes a record of them that belongs to the band map.

@@ -59,7 +59,7 @@ final class BandWorker: @unchecked Sendable {
                 try unsafe bytes.withUnsafeBufferPointer { buffer throws(PackingError) -> [MapEntry] in
                     let raw = UnsafeRawBufferPointer(buffer)
                     let cutter = BandCutter(bytes, table: table, parameters: parameters)
-                    if blocks != nil { unsafe noteBlocks(job, raw, cutter.zeroBlocks, hasFormer: hasFormer) }
+                    if blocks != nil { unsafe self.blocks.note(job, raw, cutter.zeroBlocks, former: hasFormer ? formerBlocks : nil, member) }
                     let kept = unsafe try keep(parent.entries, raw, job, hasFormer: hasFormer)
                     return try unsafe makeEntries(of: bytes, raw, cutter, job, kept)
                 }
@@ -68,40 +68,6 @@ final class BandWorker: @unchecked Sendable {
         let outcome = BandOutcome(entries, member, counters)
         if let blocks, !matcher.isRefuted, case .map(_, let id) = outcome { blocks.store(&self.blocks, job.band, id, parent: slot) }
         return outcome
-    }
-
-    /// Fingerprints of all blocks of which the new map will say what the buffer holds, and the former ones of those that are taken from the parent unseen. One that is partly
-    /// the one and partly the other is known if the buffer holds what the parent has: then it makes no difference.
-    private func noteBlocks(_ job: BandJob, _ raw: UnsafeRawBufferPointer, _ zeroBlocks: ZeroBlocks, hasFormer: Bool) {
-        blocks.clear()
-        func fingerprint(_ block: Int) -> UInt64 {
-            let start = block * BandBlocks.blockByteCount
-            let end = min(start + BandBlocks.blockByteCount, job.byteCount)
-            return unsafe member.blockFingerprint(UnsafeRawBufferPointer(rebasing: raw[start..<end]))
-        }
-        func compute(_ range: Range<Int>) {
-            for block in BandBlocks.blocks(within: range, byteCount: job.byteCount) where !zeroBlocks[block] { blocks[block] = fingerprint(block) }
-        }
-        func take(_ range: Range<Int>) {
-            guard hasFormer else { return }
-            for block in BandBlocks.blocks(within: range, byteCount: job.byteCount) { blocks[block] = formerBlocks[block] }
-        }
-        func compare(at position: Int) {
-            let block = position / BandBlocks.blockByteCount
-            guard hasFormer, position < job.byteCount, position % BandBlocks.blockByteCount != 0, fingerprint(block) == formerBlocks[block] else { return }
-            blocks[block] = formerBlocks[block]
-        }
-        var position = job.scan?.position ?? 0
-        take(0..<position)
-        compare(at: position)
-        for gap in job.gaps {
-            compute(position..<max(position, gap.range.lowerBound))
-            if gap.entries.contains(where: { $0.kind == .data }) { take(gap.range) }
-            compare(at: gap.range.lowerBound)
-            compare(at: gap.range.upperBound)
-            position = gap.range.upperBound
-        }
-        compute(position..<job.byteCount)
     }
 
     /// What of the parent's entries stands for these bytes, in order: whole entries whose chunk is there or could be stored, and parts of those of which a part has changed.
@@ -148,7 +114,7 @@ final class BandWorker: @unchecked Sendable {
         kept.weigh(entry.chunk, byteCount: chunkByteCount)
         var start = range.lowerBound
         for end in missing.map(\.lowerBound) + [range.upperBound] {
-            for part in unchangedParts(of: start..<max(start, end)) where part != range {
+            for part in blocks.unchangedParts(of: start..<max(start, end), since: formerBlocks) where part.count >= KeptEntries.partByteCountMin && part != range {
                 var reference = entry
                 reference.byteCount = UInt32(part.count)
                 reference.chunkOffset += UInt32(part.lowerBound - range.lowerBound)
@@ -157,22 +123,6 @@ final class BandWorker: @unchecked Sendable {
             }
             start = missing.first { $0.lowerBound == end }?.upperBound ?? range.upperBound
         }
-    }
-
-    private func unchangedParts(of range: Range<Int>) -> [Range<Int>] {
-        var parts: [Range<Int>] = []
-        for block in range.lowerBound / BandBlocks.blockByteCount..<(range.upperBound + BandBlocks.blockByteCount - 1) / BandBlocks.blockByteCount {
-            guard blocks[block] != 0, blocks[block] == formerBlocks[block] else { continue }
-            let start = block * BandBlocks.blockByteCount
-            let part = (start..<start + BandBlocks.blockByteCount).clamped(to: range)
-            if let last = parts.last, last.upperBound == part.lowerBound {
-                parts[parts.count - 1] = last.lowerBound..<part.upperBound
-            } else if !part.isEmpty {
-                parts.append(part)
-            }
-        }
-        parts.removeAll { $0.count < KeptEntries.partByteCountMin }
-        return parts
     }
 
     /// Cuts what is not kept. `raw` is the memory of `bytes`.
