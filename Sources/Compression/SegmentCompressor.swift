@@ -2,7 +2,7 @@ import CZstd
 
 /// Compresses one segment after another with zstd, each into a frame of its own.
 ///
-/// It keeps its working memory from call to call (for segments of 1 MiB: 1.2 MiB at level 3, 13 MiB at level 12), so each worker has one of its own.
+/// It keeps its working memory from call to call (for segments of 1 MiB: 0.8 MiB at level 3, 13 MiB at level 12), so each worker has one of its own.
 @safe
 public final class SegmentCompressor {
     /// zstd's levels that may be asked for.
@@ -18,6 +18,9 @@ public final class SegmentCompressor {
     private static let sampleLevel = 1
     /// Behind so many in a row that a sample spoke against, one is tried whole: what repeats from piece to piece no sample sees.
     private static let sampledRunMax = 15
+    /// At level 3 longer segments too are searched with the tables that zstd has for sources of 64 to 128 KiB, as powers of two: 384 KiB instead of 768, which leaves
+    /// room in the second-level cache. Decision: Specs/decisions/0015-level-3-with-smaller-tables.md.
+    private static let smallTables = (level: 3, sourceByteCountMin: 128 << 10, hashLog: Int32(16), chainLog: Int32(15))
 
     private let context: OpaquePointer
     private let sample = UnsafeMutableRawBufferPointer.allocate(
@@ -92,6 +95,11 @@ public final class SegmentCompressor {
         let reset = unsafe ZSTD_CCtx_reset(context, ZSTD_reset_session_only)
         guard ZSTD_isError(reset) == 0 else { throw .failed(reason: zstdReason(reset)) }
         try set(ZSTD_c_compressionLevel, Int32(level))
+        let tables = SegmentCompressor.smallTables
+        let areSmall = level == tables.level && source.count > tables.sourceByteCountMin
+        // 0 leaves them to the level.
+        try set(ZSTD_c_hashLog, areSmall ? tables.hashLog : 0)
+        try set(ZSTD_c_chainLog, areSmall ? tables.chainLog : 0)
         try set(ZSTD_c_contentSizeFlag, 1)
         try set(ZSTD_c_checksumFlag, 0)
         // 0 leaves the window to the level, which never makes it larger than the source needs.

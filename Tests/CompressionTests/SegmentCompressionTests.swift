@@ -38,6 +38,33 @@ struct SegmentCompressionTests {
         }
     }
 
+    /// What zstd makes of it at level 3 with tables of these sizes; 0 for its own.
+    private func plain(_ source: [UInt8], hashLog: Int32, chainLog: Int32) -> [UInt8] {
+        let context = unsafe ZSTD_createCCtx()
+        defer { unsafe ZSTD_freeCCtx(context) }
+        for (parameter, value) in [(ZSTD_c_compressionLevel, 3), (ZSTD_c_hashLog, hashLog), (ZSTD_c_chainLog, chainLog)] {
+            #expect(unsafe ZSTD_isError(ZSTD_CCtx_setParameter(context, parameter, value)) == 0)
+        }
+        var frame = [UInt8](repeating: 0, count: source.count)
+        let count = unsafe ZSTD_compress2(context, &frame, frame.count, source, source.count)
+        #expect(ZSTD_isError(count) == 0)
+        return Array(frame[..<count])
+    }
+
+    @Test func `level 3 has the tables of 128 KiB for longer segments, and zstd's own for others`() throws {
+        var generator = SeededGenerator(seed: 9)
+        // Words that return at distances that only a table finds that has room for what lies between.
+        let words = (0..<20_000).map { _ in generator.bytes(24) }
+        let long = Array((0..<40_000).map { _ in words[Int(generator.next() % 20_000)] }.joined().prefix(900_000))
+        #expect(plain(long, hashLog: 16, chainLog: 15) != plain(long, hashLog: 0, chainLog: 0))
+        #expect(try compress(long, level: 3) == plain(long, hashLog: 16, chainLog: 15))
+        let short = Array(long.prefix(128 << 10))
+        #expect(try compress(short, level: 3) == plain(short, hashLog: 0, chainLog: 0))
+        // What one segment was given the next does not keep.
+        #expect(try compress(long, level: 4) != nil)
+        #expect(try compress(short, level: 3) == plain(short, hashLog: 0, chainLog: 0))
+    }
+
     @Test func `the longest segment comes back, with a window that is not larger than 2 MiB`() throws {
         let source = text(8 << 20)
         let frame = try #require(try compress(source, level: 12))

@@ -64,10 +64,14 @@ uint64_t baseline_xxh3(const uint8_t *bytes, size_t byte_count, size_t piece) {
 
 uint64_t baseline_compress(const uint8_t *bytes, size_t byte_count, size_t piece, int level, uint8_t *destination, size_t *lengths) {
     ZSTD_CCtx *compressor = ZSTD_createCCtx();
+    ZSTD_CCtx_setParameter(compressor, ZSTD_c_compressionLevel, level);
+    // The tables that segments are searched with at level 3.
+    ZSTD_CCtx_setParameter(compressor, ZSTD_c_hashLog, 16);
+    ZSTD_CCtx_setParameter(compressor, ZSTD_c_chainLog, 15);
     uint64_t sum = 0;
     for (size_t start = 0, index = 0; start < byte_count; start += piece, index++) {
         const size_t source = smaller(piece, byte_count - start);
-        const size_t result = ZSTD_compressCCtx(compressor, destination + start, source, bytes + start, source, level);
+        const size_t result = ZSTD_compress2(compressor, destination + start, source, bytes + start, source);
         lengths[index] = ZSTD_isError(result) ? 0 : result;
         sum += lengths[index];
     }
