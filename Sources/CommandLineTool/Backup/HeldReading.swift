@@ -4,11 +4,23 @@ import Synchronization
 
 /// What the tool does around the reading of the sources: freezes what is to be frozen, looks into the disks as they are then, and thaws.
 final class HeldReading: Sendable {
+    private struct Look {
+        var layout: SourceLayout?
+        var warnings: [String] = []
+    }
+
+    /// A look into all sources that began before the repository was open.
+    private struct EarlyLook {
+        var thread: BackgroundThread?
+        var result: Result<[Look?], ImageError>?
+    }
+
     private let freeze: SourceFreeze?
     private let inspects: Bool
     private let skipsPageFiles: Bool
     private let console: Console
     private let problems = Mutex<[String]>([])
+    private let early = Mutex(EarlyLook())
 
     init(_ freeze: SourceFreeze?, inspects: Bool, skipsPageFiles: Bool, console: Console) {
         self.freeze = freeze
@@ -30,15 +42,45 @@ final class HeldReading: Sendable {
     /// What went wrong in the end, for when there is no snapshot to say it of.
     func warn() { for problem in problems.withLock({ $0 }) { console.warn(problem) } }
 
+    /// Looks into the sources while the repository's key is derived, which takes one core alone. Again if it is called again: the time in between may have been long.
+    ///
+    /// Not for sources that are to hold still: what they are then is what counts.
+    func lookAhead(at sources: [BackupSource]) {
+        precondition(freeze == nil, "what will be frozen is looked into then")
+        joinEarlyLook()
+        let thread = BackgroundThread { [self] in
+            let result = Result { () throws(ImageError) in try look(at: sources) }
+            early.withLock { $0.result = result }
+        }
+        early.withLock { $0.thread = thread }
+    }
+
+    private func joinEarlyLook() {
+        early.withLock { early in early.thread.take() }?.join()
+    }
+
     private func begin(_ sources: inout [BackupSource]) throws(ImageError) {
         try freeze?.begin()
-        for index in sources.indices {
-            guard case .image(let reader) = sources[index].content else { continue }
+        joinEarlyLook()
+        let looks = if let result = early.withLock({ $0.result }) { try result.get() } else { try look(at: sources) }
+        for (index, look) in looks.enumerated() {
+            guard let look else { continue }
+            sources[index].layout = look.layout
+            for warning in look.warnings { console.warn(warning) }
+        }
+    }
+
+    /// Nil for what is no disk, and for all if nothing is to be known of them.
+    private func look(at sources: [BackupSource]) throws(ImageError) -> [Look?] {
+        try sources.map { source throws(ImageError) in
+            guard case .image(let reader) = source.content else { return nil }
             let file = reader as? FileImageReader
             try file?.beginReading()
-            guard inspects else { continue }
+            guard inspects else { return nil }
             let told = try file.flatMap { file throws(ImageError) in try freeze?.freeSpace(on: file) } ?? [:]
-            sources[index].layout = InspectorProgram.layout(of: reader, sources[index].identity, skipsPageFiles: skipsPageFiles, told: told) { console.warn($0) }
+            var look = Look()
+            look.layout = InspectorProgram.layout(of: reader, source.identity, skipsPageFiles: skipsPageFiles, told: told) { look.warnings.append($0) }
+            return look
         }
     }
 

@@ -91,14 +91,15 @@ struct BackupCommand: Command {
         let frozen = try frozenFileSystems()
         // Sources first, so that a mistyped path costs nobody a password; but --before may be what makes them.
         let early = consistency.before == nil ? try openSources(frozen, console) : nil
-        let repository = try repository.open(console)
-        let options = try backupOptions(repository)
         let freeze = try consistency.freeze(frozen)
         let isForReading = consistency.freezeDuring == .reading
+        let held = HeldReading(isForReading ? freeze : nil, inspects: !allBlocks, skipsPageFiles: skipPageFiles, console: console)
+        let repository = try repository.open(console) { if let early, freeze == nil, !allBlocks { held.lookAhead(at: early.sources) } }
+        let options = try backupOptions(repository)
         let hooks = BackupHooks(before: consistency.before, after: consistency.after, freeze: isForReading ? nil : freeze, console: console)
         return try hooks.around { () throws(Failure) in
             let sources = if let early { early } else { try openSources(nil, console) }
-            return try backUp(sources, HeldReading(isForReading ? freeze : nil, inspects: !allBlocks, skipsPageFiles: skipPageFiles, console: console), repository, options)
+            return try backUp(sources, held, repository, options)
         }
     }
 

@@ -42,7 +42,9 @@ struct RepositoryOptions: ParsableArguments {
     }
 
     /// Opens the repository, asking for the password if nothing else says it.
-    func open(_ console: Console) throws(Failure) -> Repository {
+    ///
+    /// - Parameter beforeDerivation: called when a password or key is at hand, each time, and before it is tried.
+    func open(_ console: Console, beforeDerivation: () -> Void = {}) throws(Failure) -> Repository {
         let storage = try storage()
         // Before anybody has to type a password.
         try repositoryCall { () throws(RepositoryError) in try Repository.probe(storage) }
@@ -51,6 +53,7 @@ struct RepositoryOptions: ParsableArguments {
         var attempt = 1
         while true {
             let credential = try credentials.existing(console)
+            beforeDerivation()
             do throws(RepositoryError) {
                 let repository = try Repository.open(on: storage, credential: credential, environment: environment)
                 for warning in repository.warnings { console.warn(warning) }
