@@ -24,6 +24,24 @@ public func cutPoint(
         hash = (hash << 1) &+ table.words[Int(bytes[position])]
         position += 1
     }
+    while position + 8 <= limit {
+        // Within the run, by the condition above.
+        var word = unsafe bytes.withUnsafeBytes { UInt64(littleEndian: unsafe $0.loadUnaligned(fromByteOffset: position, as: UInt64.self)) }
+        for half in 0..<2 {
+            // What four bytes add to the hash is summed up beside it: the hash of the fourth waits for that before the first alone.
+            let one = table.words[Int(truncatingIfNeeded: word & 0xff)]
+            let two = (one << 1) &+ table.words[Int(truncatingIfNeeded: word >> 8 & 0xff)]
+            let three = (two << 1) &+ table.words[Int(truncatingIfNeeded: word >> 16 & 0xff)]
+            let four = (three << 1) &+ table.words[Int(truncatingIfNeeded: word >> 24 & 0xff)]
+            word >>= 32
+            if (hash << 1) &+ one < threshold { return position + 4 * half + 1 }
+            if (hash << 2) &+ two < threshold { return position + 4 * half + 2 }
+            if (hash << 3) &+ three < threshold { return position + 4 * half + 3 }
+            hash = (hash << 4) &+ four
+            if hash < threshold { return position + 4 * half + 4 }
+        }
+        position += 8
+    }
     while position < limit {
         hash = (hash << 1) &+ table.words[Int(bytes[position])]
         position += 1
