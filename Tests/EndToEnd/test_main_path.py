@@ -100,6 +100,19 @@ def test_check_finds_nothing_in_a_sound_repository(repository: Repository, image
     repository.check("--read-data=5%").require(0)
 
 
+def test_check_compares_the_parts_of_chunks_that_are_referred_to(repository: Repository, image: Path) -> None:
+    repository.snapshot(image)
+    (before,) = repository.check("--read-data").require(0).of_type("summary")
+    with image.open("r+b") as file:
+        file.seek(200 * 4096)
+        file.write(b"changed" * 500)
+    repository.snapshot(image)
+    (after,) = repository.check("--read-data").require(0).of_type("summary")
+    (structure,) = repository.run("check", "--json").require(0).of_type("summary")
+    assert before["compared_part_count"] == structure["compared_part_count"] == 0 < after["compared_part_count"] and after["part_sample"] == 1
+    assert "references to parts of chunks" in repository.run("check", "--read-data").require(0).output
+
+
 def test_check_of_a_share_reads_fewer_packs(repository: Repository, tmp_path: Path) -> None:
     for seed in range(12):
         repository.snapshot(make_image(tmp_path / f"{seed}.img", MIB, seed))

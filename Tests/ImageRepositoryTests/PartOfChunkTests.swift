@@ -6,6 +6,7 @@ import ImageFixtures
 import Packing
 import RepositoryFixtures
 import RepositoryFormat
+import Sealing
 import Storage
 import Testing
 import TestSupport
@@ -234,6 +235,51 @@ struct PartOfChunkTests {
         // 800 draws hit some 730 different blocks: 35 MB in all, and what had to be stored again beside them.
         #expect(stored < bytes.count + 12 * 730 * Self.block * 2)
         #expect(try fixture.check(.all).problems == [])
+    }
+
+    /// A part that is not what was backed up, which takes two blocks with the same fingerprint: forged here.
+    @Test func `a check compares parts with their chunks, and a backup with rehashing mends them`() throws {
+        let bytes = TestImages.random(byteCount: 2 * Self.band, seed: 20)
+        let first = try fixture.backup(bytes).snapshot
+        let sound = try fixture.backup(change(bytes, blocks: [1000], seed: 21))
+        #expect(try entries(sound.snapshot)[0].contains { $0.chunkOffset > 0 })
+        let clean = try fixture.check(.all)
+        #expect(clean.problems == [] && clean.comparedPartCount > 0 && clean.partSample == 1)
+        // Of the band behind, what the next backup will find in block 6002 seems to be what it was.
+        let changed = change(bytes, blocks: [6000, 6002], seed: 22)
+        try forgeFingerprint(of: 6002 - Self.band / Self.block, in: 1, of: sound.snapshot, as: Array(changed[6002 * Self.block..<6003 * Self.block]))
+        let wrong = try fixture.backup(changed).snapshot
+        #expect(try fixture.restore(wrong) != changed)
+
+        #expect(try fixture.check(.structure).problems == [])
+        let report = try fixture.check(.all)
+        #expect(!report.isClean && report.problems.allSatisfy { $0.object.hasPrefix("chunk ") && $0.snapshots == [wrong.id.hexadecimal] && $0.reason.contains("--rehash") })
+        var looking = RepairOptions()
+        looking.data = .all
+        let repair = try fixture.repository.repair(looking, progress: ProgressCounters(), cancellation: Cancellation())
+        let lost = try #require(repair.lost.first)
+        #expect(repair.lost.count == 1 && lost.snapshot == wrong.id && lost.ranges.contains { $0.contains(UInt64(6002 * Self.block)) })
+        // No pack is to blame, and no other snapshot.
+        #expect(try fixture.restore(first) == bytes && fixture.check(.structure).problems == [])
+
+        var options = BackupOptions()
+        options.rehashes = true
+        let mended = try fixture.backup(changed, options: options).snapshot
+        #expect(try fixture.restore(mended) == changed)
+        #expect(try fixture.check(.all).problems.allSatisfy { $0.snapshots == [wrong.id.hexadecimal] })
+    }
+
+    private func forgeFingerprint(of block: Int, in band: UInt64, of snapshot: Snapshot, as bytes: [UInt8]) throws {
+        let volume = snapshot.manifest.images[0].volumes[0]
+        let tree = MapTreeReader(fixture.repository.segmentReader(try fixture.repository.loadIndex().index), root: volume.root, geometry: volume.geometry)
+        let member = fixture.repository.sealer.member
+        let map = unsafe try tree.bandMap(band).encoded.withUnsafeBytes { unsafe member.chunkID(.map, $0) }
+        let folder = BlockCacheFolder(path: blockFolder, host: snapshot.manifest.host, member: member)
+        let cache = try #require(folder.open(image: snapshot.manifest.images[0].name, volume: 0).cache)
+        var blocks = BandBlocks()
+        let slot = try #require(cache.load(band, map, into: &blocks))
+        blocks[block] = unsafe bytes.withUnsafeBytes { unsafe member.blockFingerprint($0) }
+        cache.store(&blocks, band, map, parent: slot.other)
     }
 
     @Test(arguments: ["map id", "tag", "padding", "fingerprint", "cut off", "empty", "another band's"]) func `a cache that is damaged costs space and nothing else`(damage: String) throws {

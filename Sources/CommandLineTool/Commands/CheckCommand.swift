@@ -9,7 +9,7 @@ struct CheckCommand: Command {
         abstract: "Look for damage.",
         discussion: """
             Objects, the index and the maps of all snapshots are read and verified. With --read-data every byte of every pack is too, \
-            which needs a key of role full; --read-data=5% takes packs at random.
+            and each part of a chunk that a map refers to, which needs a key of role full; --read-data=5% takes packs at random.
             """)
 
     @OptionGroup
@@ -34,6 +34,10 @@ struct CheckCommand: Command {
         ProblemText.report(report.problems, console)
         console.print(
             "Checked \(CountText.of(report.snapshotCount, "snapshot")), \(CountText.of(report.packCount, "pack")) (\(report.openedPackCount) read whole) and \(CountText.of(report.chunkCount, "chunk")).")
+        if report.comparedPartCount > 0 {
+            let sample = report.partSample == 1 ? "" : ", of one chunk in \(report.partSample); the next time of others"
+            console.print("Compared \(CountText.of(report.comparedPartCount, "reference")) to parts of chunks with the chunks\(sample).")
+        }
         let errorCount = report.problems.count { $0.severity == .error }
         console.print(errorCount == 0 ? "No errors were found." : "\(CountText.of(errorCount, "error")) \(errorCount == 1 ? "was" : "were") found.")
         if report.quarantinedCount > 0 { console.print("Kept in quarantine by repairs, and no concern of a check: \(report.quarantinedCount).") }
@@ -42,7 +46,8 @@ struct CheckCommand: Command {
         }
         console.print(json: [
             "type": "summary", "operation": "check", "snapshot_count": .count(report.snapshotCount), "pack_count": .count(report.packCount),
-            "opened_pack_count": .count(report.openedPackCount), "chunk_count": .count(report.chunkCount), "error_count": .count(errorCount),
+            "opened_pack_count": .count(report.openedPackCount), "chunk_count": .count(report.chunkCount),
+            "compared_part_count": .count(report.comparedPartCount), "part_sample": .count(report.partSample), "error_count": .count(errorCount),
             "warning_count": .count(report.problems.count - errorCount), "quarantined_count": .count(report.quarantinedCount),
         ])
     }

@@ -21,6 +21,10 @@ public struct CheckReport: Sendable {
     /// Of those, read whole and opened.
     public let openedPackCount: Int
     public let chunkCount: Int
+    /// References of maps to parts of chunks that were compared with the chunks, once for each copy of a chunk.
+    public let comparedPartCount: Int
+    /// Of so many chunks those of one were: 1, unless there are so many that they have no room in memory.
+    public let partSample: Int
     /// Damaged objects that repairs have taken away, and which nobody needs to look at again.
     public let quarantinedCount: Int
     public let problems: [Problem]

@@ -61,7 +61,8 @@ extension CheckRun {
     /// Reads these packs whole.
     private func open(_ chosen: [(ObjectInfo, PackID)], _ loaded: LoadedIndex) throws(RepositoryError) {
         guard !chosen.isEmpty else { return }
-        let checker = PackChecker(repository, loaded.index)
+        let parts = Monitor(ComparedParts())
+        let checker = PackChecker(repository, loaded.index, partReferences, parts)
         let work = Monitor(chosen[...])
         let found = Monitor<[ObjectName: String]>([:])
         let failure = FirstFailure<RepositoryError>()
@@ -79,6 +80,7 @@ extension CheckRun {
         try failure.check()
         try cancellation.check()
         badPacks.merge(found.withLock { $0 }) { first, _ in first }
+        comparedParts.add(parts.withLock { $0 })
     }
 
     /// A map chunk could not be read: what its pack is good for is found by reading all of it.

@@ -16,6 +16,9 @@ final class CheckRun {
     var badPacks: [ObjectName: String] = [:]
     /// Packs with sound directories that no index object names.
     var orphans: [IndexDocument.Pack] = []
+    /// What maps say of parts of chunks, and what comparing them with the chunks gave.
+    private(set) var partReferences = PartReferences()
+    var comparedParts = ComparedParts()
     /// For a repair: packs that no index object names count, since they will be indexed, and packs are opened whole where a map could not be read.
     let preparesRepair: Bool
 
@@ -44,6 +47,7 @@ final class CheckRun {
         problems += loaded.problems
         checkPresence(loaded)
         try checkOrphans(loaded)
+        try findParts(list, loaded)
         let opened = try checkPacks(loaded)
         if preparesRepair { for pack in orphans { loaded.index.add(pack, isCounting: false) } }
         try checkHistory(list)
@@ -52,6 +56,7 @@ final class CheckRun {
         let quarantined = try storing { () throws(StorageError) in try repository.storage.list(.quarantine) }
         let report = CheckReport(
             snapshotCount: list.snapshots.count, packCount: loaded.listed.count, openedPackCount: opened, chunkCount: loaded.index.chunkCount,
+            comparedPartCount: comparedParts.count, partSample: partReferences.sample,
             quarantinedCount: quarantined.count, problems: problems)
         return CheckFindings(report: report, loaded: loaded, badPacks: badPacks, orphans: orphans, lost: lost)
     }
@@ -126,6 +131,17 @@ final class CheckRun {
 
     // MARK: Maps
 
+    /// Only a key that reads data has anything to compare them with.
+    private func findParts(_ list: SnapshotList, _ loaded: LoadedIndex) throws(RepositoryError) {
+        guard options.data != .structure, repository.dataKeys != nil else { return }
+        var walk = PartWalk(repository, loaded.index)
+        for snapshot in list.snapshots {
+            try cancellation.check()
+            for tree in MapTree.all(of: snapshot.manifest) { try walk.add(tree.whole) }
+        }
+        partReferences = walk.finish()
+    }
+
     /// Walks all map trees; every id must have a location. Returns which snapshots need which of the bad packs, and what cannot be restored.
     private func checkMaps(
         _ list: SnapshotList, _ loaded: LoadedIndex
@@ -134,7 +150,7 @@ final class CheckRun {
         var lost: [LostRanges] = []
         let packs = loaded.index.packs
         // Subtrees shared with an earlier snapshot are known, with the bad packs that they need and what was wrong.
-        var walk = MapWalk(repository, index: loaded.index, packs: packs, bad: Set(badPacks.keys))
+        var walk = MapWalk(repository, index: loaded.index, packs: packs, bad: Set(badPacks.keys), wrongParts: comparedParts.wrong)
         for snapshot in list.snapshots {
             try cancellation.check()
             for tree in MapTree.all(of: snapshot.manifest) {

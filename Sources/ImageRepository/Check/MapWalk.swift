@@ -41,12 +41,14 @@ struct MapWalk {
     private let packs: [PackRecord]
     private let reader: SegmentReader
     private var probe: ChunkProbe
+    private let wrongParts: Set<PartReferences.Part>
     private var known: [MapSubtree.Identity: Outcome] = [:]
     /// Packs from which a map chunk could not be read.
     private(set) var suspects: Set<ObjectName> = []
 
-    init(_ repository: Repository, index: ChunkIndex, packs: [PackRecord], bad: Set<ObjectName>) {
+    init(_ repository: Repository, index: ChunkIndex, packs: [PackRecord], bad: Set<ObjectName>, wrongParts: Set<PartReferences.Part>) {
         self.index = index
+        self.wrongParts = wrongParts
         self.packs = packs
         reader = repository.segmentReader(index)
         let ordinals = packs.indices.filter { bad.contains(packs[$0].name) }.map(UInt32.init)
@@ -84,6 +86,11 @@ struct MapWalk {
             var isWhole = try look(for: entry.chunk, .data, &outcome)
             if let place = index.locations(entry.chunk).first, UInt64(entry.chunkOffset) + UInt64(entry.byteCount) > UInt64(place.byteCount) {
                 outcome.add(Fault(object: "chunk \(entry.chunk)", reason: "it is shorter than a map says"))
+                isWhole = false
+            }
+            if !wrongParts.isEmpty, wrongParts.contains(PartReferences.Part(entry)) {
+                outcome.add(
+                    Fault(object: "chunk \(entry.chunk)", reason: "\(entry.byteCount) bytes at its byte \(entry.chunkOffset) are not what a map refers to; “holdfast backup --rehash” stores anew what is still on the disk"))
                 isWhole = false
             }
             if !isWhole { outcome.lose(start..<end) }

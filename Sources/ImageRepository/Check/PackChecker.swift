@@ -3,8 +3,20 @@ import Packing
 import RepositoryFormat
 import Sealing
 import Storage
+import Threading
 
-/// Reads a whole pack and verifies every byte of it: directory, digests, every segment, every chunk id, and what is around them.
+/// What comparing parts of chunks with what maps say of them gave.
+struct ComparedParts: Sendable {
+    var count = 0
+    var wrong: Set<PartReferences.Part> = []
+
+    mutating func add(_ other: ComparedParts) {
+        count += other.count
+        wrong.formUnion(other.wrong)
+    }
+}
+
+/// Reads a whole pack and verifies every byte of it: directory, digests, every segment, every chunk id, and what is around them; and of its chunks the parts that maps refer to.
 ///
 /// The digest that is the pack's name is computed only where the index does not tell which directory belongs to the name: the same bytes are all authenticated
 /// otherwise, and it would take a fifth of the time.
@@ -13,10 +25,14 @@ struct PackChecker: Sendable {
     private let packs: PackFile
     private let opener: SegmentOpener
     private let index: ChunkIndex
+    private let references: PartReferences
+    private let compared: Monitor<ComparedParts>
 
-    init(_ repository: Repository, _ index: ChunkIndex) {
+    init(_ repository: Repository, _ index: ChunkIndex, _ references: PartReferences = PartReferences(), _ compared: Monitor<ComparedParts> = Monitor(ComparedParts())) {
         self.repository = repository
         self.index = index
+        self.references = references
+        self.compared = compared
         packs = PackFile(storage: repository.storage, sealer: repository.sealer, verifier: repository.verifier)
         opener = SegmentOpener(repository.sealer, repository.dataKeys)
     }
@@ -63,6 +79,18 @@ struct PackChecker: Sendable {
         for (chunk, id) in zip(segment.chunks, ids) where id != chunk.id {
             throw .damaged(object: record.name.path, reason: "segment \(number): chunk \(chunk.id) is not the one its id names")
         }
+        if record.kind == .data { unsafe compareParts(segment.chunks, ranges, decoded.bytes) }
+    }
+
+    /// A wrong reference says nothing about the pack.
+    private func compareParts(_ chunks: [PackDirectory.Chunk], _ ranges: [Range<Int>], _ bytes: UnsafeRawBufferPointer) {
+        var found = ComparedParts()
+        for (chunk, range) in zip(chunks, ranges) {
+            let (wrong, count) = unsafe references.wrongParts(of: chunk.id, UnsafeRawBufferPointer(rebasing: bytes[range]), repository.sealer.member)
+            found.count += count
+            found.wrong.formUnion(wrong)
+        }
+        if found.count > 0 { compared.withLock { $0.add(found) } }
     }
 
     /// The index must say what the pack itself says.
