@@ -6,9 +6,12 @@ import Synchronization
 final class CountedImageReader: ImageReader {
     private let reader: MemoryImageReader
     private let unreadable: Range<UInt64>
+    private let dying: Range<UInt64>
     private let state = Mutex<[Range<UInt64>]>([])
 
-    init(_ bytes: [UInt8], reportsZeros: Bool = false, unreadable: Range<UInt64> = 0..<0) {
+    /// - Parameter dying: what can be read once.
+    init(_ bytes: [UInt8], reportsZeros: Bool = false, unreadable: Range<UInt64> = 0..<0, dying: Range<UInt64> = 0..<0) {
+        self.dying = dying
         reader = MemoryImageReader(bytes, reportsZeros: reportsZeros)
         self.unreadable = unreadable
     }
@@ -25,6 +28,8 @@ final class CountedImageReader: ImageReader {
     func read(at offset: UInt64, into bytes: inout MutableSpan<UInt8>) throws(ImageError) -> Int {
         let range = offset..<offset + UInt64(bytes.count)
         if range.overlaps(unreadable) { throw .unreadable(path: "memory", offset: max(offset, unreadable.lowerBound), reason: "a dead sector") }
+        let dead = range.clamped(to: dying)
+        if !dead.isEmpty, ranges.contains(where: { $0.overlaps(dead) }) { throw .unreadable(path: "memory", offset: dead.lowerBound, reason: "a sector that has died") }
         state.withLock { $0.append(range) }
         return try reader.read(at: offset, into: &bytes)
     }

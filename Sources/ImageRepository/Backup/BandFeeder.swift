@@ -165,7 +165,7 @@ struct BandFeeder: Sendable {
     }
 
     /// Fills the buffer with ranges of a band, in whole blocks, of which each is read once; answers which parts of the ranges could not be read, or are not used.
-    private func fill(
+    func fill(
         _ buffer: AlignedBuffer, _ unread: [Range<Int>], byteCount: Int, _ reader: any ImageReader, _ extents: inout ExtentCursor, _ start: UInt64,
         _ scanner: UnreadableRangeScanner, _ report: inout FeedReport
     ) throws(RepositoryError) -> [BandGap] {
