@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from support.devices import loop_device, run
+from support.freezing import wait_for
 from support.images import MIB, make_image, make_sparse
 from support.inspector import attempt, inspect, inspector_binary, start
 
@@ -35,6 +36,23 @@ def test_no_byte_is_read_before_the_rights_are_gone(tmp_path: Path) -> None:
     assert reads and min(reads) > sealed
     # Nothing is even asked for that the filter denies: libraries find all they need.
     assert [line for line in lines[sealed:] if "= -1 E" in line and "ioctl" not in line] == []
+
+
+def test_it_ends_with_whoever_started_it(tmp_path: Path) -> None:
+    image = make_sparse(tmp_path / "disk.img", MIB, {510: b"\x55\xaa"})
+    # Nothing that it asks for is ever answered.
+    reading, writing = os.pipe()
+    try:
+        script = f"{inspector_binary()} --descriptor 3 --served <&{reading} 3<{image} >{tmp_path}/output & echo $!; wait"
+        with subprocess.Popen(["bash", "-c", script], pass_fds=[reading], stdout=subprocess.PIPE) as parent:
+            assert parent.stdout
+            status = Path(f"/proc/{int(parent.stdout.readline())}/status")
+            wait_for(lambda: "Seccomp:\t2" in status.read_text() and (tmp_path / "output").stat().st_size > 0)
+            parent.kill()
+        wait_for(lambda: not status.exists() or "State:\tZ" in status.read_text(), 10)
+    finally:
+        os.close(reading)
+        os.close(writing)
 
 
 def test_other_descriptors_do_not_reach_it(tmp_path: Path) -> None:
