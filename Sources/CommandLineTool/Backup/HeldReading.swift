@@ -2,7 +2,8 @@ import DiskImages
 import ImageRepository
 import Synchronization
 
-/// What the tool does around the reading of the sources: freezes what is to be frozen, looks into the disks as they are then, and thaws.
+/// What the tool does around the reading of the sources: freezes what is to be frozen, looks into the disks as they are then, and thaws. Where nothing is
+/// frozen, it may have looked a moment before.
 final class HeldReading: Sendable {
     private struct Look {
         var layout: SourceLayout?
@@ -11,9 +12,13 @@ final class HeldReading: Sendable {
 
     /// A look into all sources that began before the repository was open.
     private struct EarlyLook {
+        var startTime = Clock.monotonicMilliseconds
         var thread: BackgroundThread?
         var result: Result<[Look?], ImageError>?
     }
+
+    /// An older look is not taken for what is on the disks: the repository may have kept this program waiting since.
+    private static let earlyLookMilliseconds: UInt64 = 2000
 
     private let freeze: SourceFreeze?
     private let inspects: Bool
@@ -48,6 +53,7 @@ final class HeldReading: Sendable {
     func lookAhead(at sources: [BackupSource]) {
         precondition(freeze == nil, "what will be frozen is looked into then")
         joinEarlyLook()
+        early.withLock { $0 = EarlyLook() }
         let thread = BackgroundThread { [self] in
             let result = Result { () throws(ImageError) in try look(at: sources) }
             early.withLock { $0.result = result }
@@ -62,12 +68,16 @@ final class HeldReading: Sendable {
     private func begin(_ sources: inout [BackupSource]) throws(ImageError) {
         try freeze?.begin()
         joinEarlyLook()
-        let looks = if let result = early.withLock({ $0.result }) { try result.get() } else { try look(at: sources) }
+        let looks = if let result = recentLook() { try result.get() } else { try look(at: sources) }
         for (index, look) in looks.enumerated() {
             guard let look else { continue }
             sources[index].layout = look.layout
             for warning in look.warnings { console.warn(warning) }
         }
+    }
+
+    private func recentLook() -> Result<[Look?], ImageError>? {
+        early.withLock { early in Clock.monotonicMilliseconds - early.startTime <= HeldReading.earlyLookMilliseconds ? early.result : nil }
     }
 
     /// Nil for what is no disk, and for all if nothing is to be known of them.

@@ -94,7 +94,7 @@ struct BackupCommand: Command {
         let freeze = try consistency.freeze(frozen)
         let isForReading = consistency.freezeDuring == .reading
         let held = HeldReading(isForReading ? freeze : nil, inspects: !allBlocks, skipsPageFiles: skipPageFiles, console: console)
-        let repository = try repository.open(console) { if let early, freeze == nil, !allBlocks { held.lookAhead(at: early.sources) } }
+        let repository = try repository.open(console) { if let early, freeze == nil { held.lookAhead(at: early.sources) } }
         let options = try backupOptions(repository)
         let hooks = BackupHooks(before: consistency.before, after: consistency.after, freeze: isForReading ? nil : freeze, console: console)
         return try hooks.around { () throws(Failure) in
