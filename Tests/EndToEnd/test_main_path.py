@@ -110,7 +110,7 @@ def test_check_compares_the_parts_of_chunks_that_are_referred_to(repository: Rep
     (after,) = repository.check("--read-data").require(0).of_type("summary")
     (structure,) = repository.run("check", "--json").require(0).of_type("summary")
     assert before["compared_part_count"] == structure["compared_part_count"] == 0 < after["compared_part_count"] and after["part_sample"] == 1
-    assert "references to parts of chunks" in repository.run("check", "--read-data").require(0).output
+    assert " to parts of chunks with the chunks." in repository.run("check", "--read-data").require(0).output
 
 
 def test_check_of_a_share_reads_fewer_packs(repository: Repository, tmp_path: Path) -> None:

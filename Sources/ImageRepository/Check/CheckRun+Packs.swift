@@ -41,7 +41,7 @@ extension CheckRun {
     }
 
     /// Reads and opens whole packs: as many as the options ask for, and those that a repair found damaged, of which it must be known what is left. Returns how many.
-    func checkPacks(_ loaded: LoadedIndex) throws(RepositoryError) -> Int {
+    func checkPacks(_ loaded: LoadedIndex, _ references: PartReferences) throws(RepositoryError) -> Int {
         var generator = SystemRandomNumberGenerator()
         var chosen: [(ObjectInfo, PackID)] = []
         for (id, info) in loaded.listedPacks {
@@ -54,15 +54,15 @@ extension CheckRun {
             if isChosen || loaded.damaged.contains(info.name) { chosen.append((info, id)) }
         }
         progress.totalByteCount.store(chosen.reduce(0) { $0 + $1.0.byteCount }, ordering: .relaxed)
-        try open(chosen, loaded)
+        try open(chosen, loaded, references)
         return chosen.count
     }
 
     /// Reads these packs whole.
-    private func open(_ chosen: [(ObjectInfo, PackID)], _ loaded: LoadedIndex) throws(RepositoryError) {
+    private func open(_ chosen: [(ObjectInfo, PackID)], _ loaded: LoadedIndex, _ references: PartReferences = PartReferences()) throws(RepositoryError) {
         guard !chosen.isEmpty else { return }
         let parts = Monitor(ComparedParts())
-        let checker = PackChecker(repository, loaded.index, partReferences, parts)
+        let checker = PackChecker(repository, loaded.index, references, parts)
         let work = Monitor(chosen[...])
         let found = Monitor<[ObjectName: String]>([:])
         let failure = FirstFailure<RepositoryError>()

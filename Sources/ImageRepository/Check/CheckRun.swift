@@ -16,8 +16,7 @@ final class CheckRun {
     var badPacks: [ObjectName: String] = [:]
     /// Packs with sound directories that no index object names.
     var orphans: [IndexDocument.Pack] = []
-    /// What maps say of parts of chunks, and what comparing them with the chunks gave.
-    private(set) var partReferences = PartReferences()
+    /// What comparing parts of chunks with what maps say of them gave.
     var comparedParts = ComparedParts()
     /// For a repair: packs that no index object names count, since they will be indexed, and packs are opened whole where a map could not be read.
     let preparesRepair: Bool
@@ -47,8 +46,9 @@ final class CheckRun {
         problems += loaded.problems
         checkPresence(loaded)
         try checkOrphans(loaded)
-        try findParts(list, loaded)
-        let opened = try checkPacks(loaded)
+        let (references, unreadable) = try findParts(list, loaded)
+        let opened = try checkPacks(loaded, references)
+        badPacks.merge(unreadable) { whole, _ in whole }
         if preparesRepair { for pack in orphans { loaded.index.add(pack, isCounting: false) } }
         try checkHistory(list)
         let (users, lost) = try checkMaps(list, loaded)
@@ -56,7 +56,7 @@ final class CheckRun {
         let quarantined = try storing { () throws(StorageError) in try repository.storage.list(.quarantine) }
         let report = CheckReport(
             snapshotCount: list.snapshots.count, packCount: loaded.listed.count, openedPackCount: opened, chunkCount: loaded.index.chunkCount,
-            comparedPartCount: comparedParts.count, partSample: partReferences.sample,
+            comparedPartCount: comparedParts.count, partSample: references.sample,
             quarantinedCount: quarantined.count, problems: problems)
         return CheckFindings(report: report, loaded: loaded, badPacks: badPacks, orphans: orphans, lost: lost)
     }
@@ -131,15 +131,14 @@ final class CheckRun {
 
     // MARK: Maps
 
-    /// Only a key that reads data has anything to compare them with.
-    private func findParts(_ list: SnapshotList, _ loaded: LoadedIndex) throws(RepositoryError) {
-        guard options.data != .structure, repository.dataKeys != nil else { return }
-        var walk = PartWalk(repository, loaded.index)
+    /// What maps say of parts of chunks, if data will be read, and by a key that can; and what was wrong with map packs then.
+    private func findParts(_ list: SnapshotList, _ loaded: LoadedIndex) throws(RepositoryError) -> (PartReferences, bad: [ObjectName: String]) {
+        guard options.data != .structure, repository.dataKeys != nil else { return (PartReferences(), [:]) }
+        var walk = PartWalk(repository, loaded.index, cancellation)
         for snapshot in list.snapshots {
-            try cancellation.check()
             for tree in MapTree.all(of: snapshot.manifest) { try walk.add(tree.whole) }
         }
-        partReferences = walk.finish()
+        return (walk.finish(), walk.badPacks)
     }
 
     /// Walks all map trees; every id must have a location. Returns which snapshots need which of the bad packs, and what cannot be restored.

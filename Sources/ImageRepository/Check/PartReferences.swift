@@ -7,7 +7,8 @@ import Storage
 /// What maps say of parts of chunks, to be compared with the chunks when these are read: a reference to a part rests on fingerprints of blocks, not on the id of the chunk.
 /// Decision: Specs/decisions/0014-parts-of-chunks.md.
 ///
-/// Memory: 40 bytes a part, at most 40 MiB. Where maps have more parts than that, those of some chunks are kept, other chunks each time.
+/// Memory: 40 bytes a part, at most 40 MiB, and half of that once more while they are sorted. Where maps have more different parts than three quarters of that, those of some
+/// chunks are kept, other chunks each time.
 struct PartReferences: Sendable {
     struct Part: Hashable, Comparable, Sendable {
         /// Half of the chunk's id, which is as good as all of it.
@@ -38,6 +39,7 @@ struct PartReferences: Sendable {
             hasher.combine(chunk.low)
             hasher.combine(offset)
             hasher.combine(byteCount)
+            hasher.combine(fingerprint.low)
         }
     }
 
@@ -74,17 +76,22 @@ struct PartReferences: Sendable {
             let middle = (place + end) / 2
             if parts[middle].chunk < chunk { place = middle + 1 } else { end = middle }
         }
-        let first = place
         var wrong: [Part] = []
+        var comparedCount = 0
+        var last: (range: Range<Int>, fingerprint: Fingerprint)?
         while place < parts.count, parts[place].chunk == chunk {
             let part = parts[place]
             place += 1
             // One that does not lie within its chunk is told of by whoever walks the maps.
             guard Int(part.offset) + Int(part.byteCount) <= bytes.count else { continue }
             let range = Int(part.offset)..<Int(part.offset) + Int(part.byteCount)
-            if unsafe member.fingerprint(UnsafeRawBufferPointer(rebasing: bytes[range])) != part.fingerprint { wrong.append(part) }
+            comparedCount += 1
+            // Several of one range stand one behind the other; all but one of them must be wrong.
+            let found = if let last, last.range == range { last.fingerprint } else { unsafe member.fingerprint(UnsafeRawBufferPointer(rebasing: bytes[range])) }
+            last = (range, found)
+            if found != part.fingerprint { wrong.append(part) }
         }
-        return (wrong, place - first)
+        return (wrong, comparedCount)
     }
 
     private func isChosen(_ part: Part) -> Bool { PartReferences.isChosen(part, choiceBitCount, choice) }
@@ -94,6 +101,7 @@ struct PartReferences: Sendable {
     /// A part stands in the maps of many snapshots; only if there are many without that, some are given up.
     private mutating func makeRoom() {
         removeDuplicates()
+        guard parts.count > countMax / 4 * 3 else { return }
         while parts.count > countMax / 2, choiceBitCount < PartReferences.choiceBitCountMax {
             choiceBitCount += 1
             let (bitCount, choice) = (choiceBitCount, choice)
@@ -111,32 +119,46 @@ struct PartReferences: Sendable {
     }
 }
 
-/// Gathers the references to parts from maps, each once. Maps that cannot be read are left to others to tell of.
+/// Gathers the references to parts from maps, each once. Which maps cannot be read is left to others to tell of; what is wrong with packs is kept, since a second reading
+/// may find nothing.
 struct PartWalk {
     private let index: ChunkIndex
     private let reader: SegmentReader
     private var known: Set<MapSubtree.Identity> = []
-    private(set) var references = PartReferences()
+    private var references = PartReferences()
+    /// Map packs that could not be read, and why.
+    private(set) var badPacks: [ObjectName: String] = [:]
+    private let cancellation: Cancellation
 
-    init(_ repository: Repository, _ index: ChunkIndex) {
+    init(_ repository: Repository, _ index: ChunkIndex, _ cancellation: Cancellation) {
         self.index = index
+        self.cancellation = cancellation
         reader = repository.segmentReader(index)
     }
 
     /// - Throws: `.storage` when the storage does not answer at all.
     mutating func add(_ subtree: MapSubtree) throws(RepositoryError) {
         guard let identity = subtree.identity, known.insert(identity).inserted else { return }
-        do throws(RepositoryError) {
-            switch try subtree.content(reader) {
-            case .band(let map):
-                for entry in map.entries where entry.kind == .data {
-                    guard let place = index.location(entry.chunk), entry.chunkOffset > 0 || entry.byteCount < place.byteCount else { continue }
-                    references.add(entry)
-                }
-            case .subtrees(let subtrees): for part in subtrees { try add(part) }
+        try cancellation.check()
+        let content: MapSubtree.Content
+        do throws(RepositoryError) { content = try subtree.content(reader) } catch { return try note(error) }
+        switch content {
+        case .band(let map):
+            for entry in map.entries where entry.kind == .data {
+                guard let place = index.location(entry.chunk), entry.chunkOffset > 0 || entry.byteCount < place.byteCount else { continue }
+                references.add(entry)
             }
-        } catch {
-            if case .storage(.unavailable) = error { throw error }
+        case .subtrees(let subtrees): for part in subtrees { try add(part) }
+        }
+    }
+
+    private mutating func note(_ error: RepositoryError) throws(RepositoryError) {
+        switch error {
+        case .storage(.unavailable): throw error
+        case .damaged(let object, _), .storage(.failed(let object, _, _)):
+            guard let name = ObjectName(path: object), name.kind == .maps else { return }
+            badPacks[name] = badPacks[name] ?? error.reason
+        default: break
         }
     }
 
