@@ -52,6 +52,7 @@ final class HeldReading: Sendable {
     /// Not for sources that are to hold still: what they are then is what counts.
     func lookAhead(at sources: [BackupSource]) {
         precondition(freeze == nil, "what will be frozen is looked into then")
+        guard inspects else { return }
         joinEarlyLook()
         early.withLock { $0 = EarlyLook() }
         let thread = BackgroundThread { [self] in
