@@ -44,6 +44,14 @@ def test_it_is_looked_into_once_for_each_backup(looking: Program, tmp_path: Path
     assert look_count(tmp_path) == 2
 
 
+def test_a_look_that_takes_long_is_waited_for(looking: Program, tmp_path: Path) -> None:
+    inspector = looking.binary.parent / "holdfast-inspect"
+    inspector.write_text(inspector.read_text() + "sleep 3\n")
+    disk = make_image(tmp_path / "disk.img", MIB, 1)
+    looking.run("backup", disk).require(0)
+    assert look_count(tmp_path) == 1
+
+
 @needs_strace
 def test_it_is_looked_into_again_if_opening_the_repository_takes_long(looking: Program, tmp_path: Path) -> None:
     disk = make_image(tmp_path / "disk.img", MIB, 1)

@@ -68,7 +68,6 @@ final class HeldReading: Sendable {
 
     private func begin(_ sources: inout [BackupSource]) throws(ImageError) {
         try freeze?.begin()
-        joinEarlyLook()
         let looks = if let result = recentLook() { try result.get() } else { try look(at: sources) }
         for (index, look) in looks.enumerated() {
             guard let look else { continue }
@@ -77,8 +76,11 @@ final class HeldReading: Sendable {
         }
     }
 
+    /// Waits for a look that is under way. However long it takes from now on, one that began now would take as long.
     private func recentLook() -> Result<[Look?], ImageError>? {
-        early.withLock { early in Clock.monotonicMilliseconds - early.startTime <= HeldReading.earlyLookMilliseconds ? early.result : nil }
+        let isRecent = early.withLock { Clock.monotonicMilliseconds - $0.startTime <= HeldReading.earlyLookMilliseconds }
+        joinEarlyLook()
+        return isRecent ? early.withLock { $0.result } : nil
     }
 
     /// Nil for what is no disk, and for all if nothing is to be known of them.
