@@ -5,17 +5,6 @@ import Sealing
 import Storage
 import Threading
 
-/// What comparing parts of chunks with what maps say of them gave.
-struct ComparedParts: Sendable {
-    var count = 0
-    var wrong: Set<PartReferences.Part> = []
-
-    mutating func add(_ other: ComparedParts) {
-        count += other.count
-        wrong.formUnion(other.wrong)
-    }
-}
-
 /// Reads a whole pack and verifies every byte of it: directory, digests, every segment, every chunk id, and what is around them; and of its chunks the parts that maps refer to.
 ///
 /// The digest that is the pack's name is computed only where the index does not tell which directory belongs to the name: the same bytes are all authenticated
